@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from streams.domain.messages import Message
+from streams.domain.messages import Message, Tombstone
 from streams.domain.values import Instant
 
 S = TypeVar("S")
@@ -40,3 +40,15 @@ class Agent(Generic[S]):
     expire: Callable[[S, Instant], Step[S]] | None = None
     model: str | None = None
     """The embedding model whose documents this agent writes or reads."""
+
+
+class Undeclared(TypeError):
+    """An agent published what it does not declare in `produces`: a bug of its author."""
+
+
+def declared(agent: Agent[S], message: Message) -> type[Message]:
+    """The record class that a published message stands for. Raises `Undeclared`."""
+    record = message.of if isinstance(message, Tombstone) else type(message)
+    if record not in agent.produces:
+        raise Undeclared(f"agent {agent.name} published {record.__name__}, which it does not declare in `produces`")
+    return record
