@@ -3,28 +3,59 @@
 from __future__ import annotations
 
 import os
+import re
 import socket
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints, ValidationError, model_validator
-from pydantic_core import ErrorDetails
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, YamlConfigSettingsSource
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SecretStr,
+    StringConstraints,
+    ValidationError,
+    model_validator,
+)
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from streams.domain.errors import SettingsError
+from streams.setting_errors import find, no_such, wrong
 
 Name = Annotated[str, StringConstraints(strip_whitespace=True, pattern=r"^[A-Za-z0-9][A-Za-z0-9-]{0,62}$")]
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
 Share = Annotated[float, Field(gt=0, le=1)]
-Duration = Annotated[timedelta, Field(gt=timedelta(0))]
+_PREFIX = "nvr_streams__"
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)?")
+_UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}
+
+
+def _duration(value: object) -> object:
+    """`250ms`, `10 s`, `5m`, `12h`, `30d`; a bare number is seconds; ISO 8601 (`PT10S`) is left to pydantic."""
+    if isinstance(value, str) and (match := _DURATION.fullmatch(value.strip())):
+        return timedelta(seconds=float(match[1]) * _UNITS[match[2] or "s"])
+    if isinstance(value, bool) or (isinstance(value, str) and not value.startswith("P")):
+        raise ValueError("expected a duration such as 250ms, 10s, 5m, 12h or 30d")
+    return value
+
+
+def _some_time(value: timedelta) -> timedelta:
+    if value <= timedelta(0):
+        raise ValueError("must be longer than nothing")
+    return value
+
+
+Duration = Annotated[timedelta, BeforeValidator(_duration), AfterValidator(_some_time)]
 
 
 class Section(BaseModel):
     """A part of the tree: frozen, and strict about its keys."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
 
 class Kafka(Section):
@@ -159,7 +190,8 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(
         frozen=True,
         extra="forbid",
-        env_prefix="NVR_STREAMS__",
+        hide_input_in_errors=True,
+        env_prefix=_PREFIX.upper(),
         env_nested_delimiter="__",
         nested_model_default_partial_update=True,
     )
@@ -184,6 +216,12 @@ class Settings(BaseSettings):
             raise ValueError("worker.grace must be shorter than worker.session_timeout")
         return self
 
+    @model_validator(mode="before")
+    @classmethod
+    def _empty_sections_are_defaults(cls, given: dict[str, object]) -> dict[str, object]:
+        """`kafka:` with every line under it commented out says nothing."""
+        return {key: value for key, value in given.items() if value is not None}
+
     @classmethod
     def settings_customise_sources(
         cls,
@@ -193,37 +231,56 @@ class Settings(BaseSettings):
         dotenv_settings: PydanticBaseSettingsSource,
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        del dotenv_settings, file_secret_settings
-        return init_settings, env_settings, YamlConfigSettingsSource(settings_cls)
+        """The environment wins over what is handed in: the content of the YAML file."""
+        del settings_cls, dotenv_settings, file_secret_settings
+        return env_settings, init_settings
 
 
 def load(path: Path | None = None) -> Settings:
     """Read the settings: the environment wins over the YAML file, which wins over the defaults.
 
-    `path` defaults to what `NVR_STREAMS_CONFIG` names. Raises `SettingsError` naming the key, the value and what is
-    allowed.
+    `path` defaults to what `NVR_STREAMS_CONFIG` names. Raises `SettingsError` naming the key, the value (never a
+    secret) and what is allowed.
     """
     named = path or (Path(chosen) if (chosen := os.environ.get("NVR_STREAMS_CONFIG")) else None)
-    if named and not named.is_file():
-        raise SettingsError(f"no settings file at {named}")
+    content = _content(named) if named else {}
+    if unknown := [keys for name in os.environ if (keys := _keys(name)) and find(Settings, keys) is None]:
+        raise SettingsError("\n".join(no_such(Settings, keys) for keys in unknown))
     try:
-        return _reading(named)()
+        return Settings.model_validate(content)
     except ValidationError as error:
-        raise SettingsError("\n".join(_wrong(problem) for problem in error.errors())) from error
+        raise SettingsError("\n".join(wrong(Settings, problem) for problem in error.errors())) from error
+
+
+def secrets(settings: BaseModel) -> tuple[str, ...]:
+    """Every secret that is set, so that whoever prints can leave it out."""
+    values = [getattr(settings, name) for name in type(settings).model_fields]
+    own = [value.get_secret_value() for value in values if isinstance(value, SecretStr)]
+    return (*own, *(secret for value in values if isinstance(value, BaseModel) for secret in secrets(value)))
+
+
+def _content(path: Path) -> dict[str, object]:
+    """What the YAML file says. Errors name the place only: the text may hold a secret."""
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise SettingsError(f"no settings file at {path}") from None
+    except OSError as error:
+        raise SettingsError(f"{path}: {error.strerror}") from error
+    except UnicodeDecodeError:
+        raise SettingsError(f"{path} is not a text file in UTF-8") from None
     except yaml.YAMLError as error:
-        raise SettingsError(f"{named} is not YAML: {error}") from error
+        mark = getattr(error, "problem_mark", None)
+        where = f": see line {mark.line + 1}, column {mark.column + 1}" if mark else ""
+        raise SettingsError(f"{path} is not YAML{where}") from None
+    if content is None:
+        return {}
+    if not isinstance(content, dict) or not all(isinstance(key, str) for key in content):
+        raise SettingsError(f"{path}: expected `key: value` lines, keys are {', '.join(Settings.model_fields)}")
+    return content
 
 
-def _reading(path: Path | None) -> type[Settings]:
-    """`Settings` bound to one YAML file (pydantic-settings takes the file's name from the class)."""
-
-    class FromFile(Settings):
-        model_config = SettingsConfigDict(yaml_file=path)
-
-    return FromFile
-
-
-def _wrong(problem: ErrorDetails) -> str:
-    key = ".".join(map(str, problem["loc"])) or "settings"
-    given = "" if problem["type"] in {"missing", "value_error"} else f" (given: {problem['input']!r})"
-    return f"{key}: {problem['msg']}{given}"
+def _keys(variable: str) -> tuple[str, ...]:
+    """The path of the setting that an environment variable names; empty when it is none of ours."""
+    name = variable.lower()
+    return tuple(name.removeprefix(_PREFIX).split("__")) if name.startswith(_PREFIX) else ()

@@ -11,6 +11,7 @@ from typing import TextIO
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
+from streams.setting_errors import without_credentials
 from streams.settings import Log
 
 HIDDEN = "**********"
@@ -20,7 +21,6 @@ _QUIET = ("aiokafka", "faust", "mode", "httpx", "httpcore", "qdrant_client", "as
 
 _SECRET_NAME = re.compile(r"password|secret|api_?key|token|authorization|credential", re.IGNORECASE)
 _SECRET_TEXT = (
-    re.compile(r"(?<=://)[^/\s:@]+:[^/\s@]+(?=@)"),
     re.compile(r"(?<=[?&]X-Amz-Signature=)[^&\s\"']+", re.IGNORECASE),
     re.compile(r"(?<=\bBearer )[\w.~+/=-]+", re.IGNORECASE),
 )
@@ -90,6 +90,7 @@ class HideSecrets:
     def text(self, text: str) -> str:
         for secret in self._known:
             text = text.replace(secret, HIDDEN)
+        text = without_credentials(text)
         for pattern in _SECRET_TEXT:
             text = pattern.sub(HIDDEN, text)
         return text
