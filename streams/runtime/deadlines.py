@@ -36,11 +36,11 @@ class Deadlines:
     def due(self, partition: int, now: Instant) -> list[bytes]:
         """Keys whose deadline has passed; they stay in the index until `set` moves them or takes them out."""
         when, heap = self._when.get(partition, {}), self._heaps.get(partition, [])
-        found = []
+        found: dict[bytes, Instant] = {}
         while heap and heap[0][0] <= now:
-            entry = heapq.heappop(heap)
-            if when.get(entry[1]) == entry[0]:  # entries that were moved since are dropped here
-                found.append(entry)
-        for entry in found:
-            heapq.heappush(heap, entry)
-        return [key for _, key in found]
+            deadline, key = heapq.heappop(heap)
+            if when.get(key) == deadline:  # entries that were moved since are dropped here
+                found[key] = deadline
+        for key, deadline in found.items():
+            heapq.heappush(heap, (deadline, key))
+        return list(found)

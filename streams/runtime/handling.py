@@ -98,7 +98,7 @@ class Handler(Generic[S]):
             raise Poison("missing key", f"a record of {record.topic} needs a key")
         if len(self._agent.consumes) > 1:
             self._check_partition(record.key, record)
-        return await self._codec.decode(record.topic, record.key, record.value)
+        return await self._codec.decode(record.topic, record.key, record.value, at=record.time)
 
     def _check_partition(self, key: bytes, record: Incoming) -> None:
         """An agent that reads several topics needs a key's messages in the same partition of each."""
