@@ -1,0 +1,127 @@
+"""Topics in Kafka: makes those that the catalogue and the agents need, and finds every difference."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import Future
+from dataclasses import dataclass
+from typing import TypeVar
+
+from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, TopicMetadata
+
+from streams.adapters.catalogue import Catalogue, Topic
+from streams.adapters.kafka import client_config
+from streams.domain.errors import Outage
+from streams.settings import Kafka
+
+T = TypeVar("T")
+
+TIMEOUT = 20.0
+"""Seconds for one answer of the brokers; making many topics at once takes a small cluster a few."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """A topic as the brokers have it."""
+
+    partitions: int
+    replicas: int
+    config: Mapping[str, str]
+
+
+def needed(catalogue: Catalogue, models: Iterable[str], stateful: Iterable[str]) -> tuple[Topic, ...]:
+    """All topics of an installation: the catalogue's, and a changelog for each agent that remembers something."""
+    return (*catalogue.topics(models), *(catalogue.changelog(agent) for agent in stateful))
+
+
+def create(kafka: Kafka, topics: Iterable[Topic]) -> tuple[str, ...]:
+    """Make the topics that are missing and return their names; those that exist are left as they are.
+
+    Raises `Outage` when no broker answers, or one refuses.
+    """
+    admin = _admin(kafka)
+    there = _metadata(admin, kafka)
+    missing = [
+        NewTopic(topic.name, kafka.partitions, kafka.replication, config=topic.settings())
+        for topic in topics
+        if topic.name not in there
+    ]
+    if not missing:
+        return ()
+    made = admin.create_topics(missing, operation_timeout=TIMEOUT)
+    return tuple(name for name, future in made.items() if _is_made(future, kafka))
+
+
+def check(kafka: Kafka, topics: Iterable[Topic]) -> list[str]:
+    """Every difference between the topics and what the brokers have, in words. Raises `Outage`."""
+    topics = tuple(topics)
+    there = find(kafka, topics)
+    return [line for topic in topics for line in differences(topic, there.get(topic.name), kafka)]
+
+
+def differences(topic: Topic, found: Found | None, kafka: Kafka) -> Iterator[str]:
+    """In what a topic in Kafka differs from what it should be, in words."""
+    if found is None:
+        yield f"{topic.name}: missing; run: nvr-streams topics create"
+        return
+    if found.partitions != kafka.partitions:
+        yield f"{topic.name}: {found.partitions} partitions, expected {kafka.partitions} (kafka.partitions)"
+    if found.replicas < kafka.replication:
+        yield f"{topic.name}: {found.replicas} replicas, expected {kafka.replication} (kafka.replication)"
+    for name, value in topic.settings().items():
+        if found.config.get(name) != value:
+            yield f"{topic.name}: {name} is {found.config.get(name)}, expected {value}"
+
+
+def find(kafka: Kafka, topics: Iterable[Topic]) -> dict[str, Found]:
+    """Those of the topics that exist, by name, as the brokers have them. Raises `Outage`."""
+    admin = _admin(kafka)
+    metadata = _metadata(admin, kafka)
+    there = {topic.name: metadata[topic.name] for topic in topics if topic.name in metadata}
+    if not there:
+        return {}
+    asked = admin.describe_configs([ConfigResource(ConfigResource.Type.TOPIC, name) for name in there])
+    configs = {resource.name: _answer(future, kafka) for resource, future in asked.items()}
+    return {
+        name: Found(
+            partitions=len(topic.partitions),
+            replicas=min((len(partition.replicas) for partition in topic.partitions.values()), default=0),
+            config={key: str(entry.value) for key, entry in configs[name].items()},
+        )
+        for name, topic in there.items()
+    }
+
+
+def _admin(kafka: Kafka) -> AdminClient:
+    # What goes wrong reaches the caller as an error; the library would also write it to stderr.
+    return AdminClient({**client_config(kafka), "log_level": 0})
+
+
+def _metadata(admin: AdminClient, kafka: Kafka) -> dict[str, TopicMetadata]:
+    try:
+        topics: dict[str, TopicMetadata] = admin.list_topics(timeout=TIMEOUT).topics
+    except KafkaException as error:
+        raise _outage(error, kafka) from error
+    return topics
+
+
+def _is_made(future: Future[None], kafka: Kafka) -> bool:
+    try:
+        future.result(TIMEOUT)
+    except KafkaException as error:
+        if error.args[0].code() == KafkaError.TOPIC_ALREADY_EXISTS:  # somebody made it in between
+            return False
+        raise _outage(error, kafka) from error
+    return True
+
+
+def _answer(future: Future[T], kafka: Kafka) -> T:
+    try:
+        return future.result(TIMEOUT)
+    except KafkaException as error:
+        raise _outage(error, kafka) from error
+
+
+def _outage(error: KafkaException, kafka: Kafka) -> Outage:
+    return Outage("kafka", f"{kafka.bootstrap}: {error.args[0].str()}")
