@@ -1,0 +1,87 @@
+"""All agents on one screen."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+from streams.agents.embed import embed
+from streams.agents.index import index as index_documents
+from streams.agents.settle import settle
+from streams.agents.sweep import sweep
+from streams.agents.track import track
+from streams.domain.agent import Agent
+from streams.domain.cameras import Camera
+from streams.domain.messages import Event
+from streams.domain.retention import Retention
+from streams.domain.topology import edges, mermaid, order
+from streams.ports import Cameras, Embedder, Index, Pictures
+from streams.recognisers import RECOGNISERS, Recogniser
+
+__all__ = ["chain", "edges", "mermaid", "order", "outline", "pipeline", "purposes"]
+
+
+def pipeline(
+    *,
+    pictures: Pictures,
+    cameras: Cameras,
+    embedder: Embedder | None,
+    index: Index,
+    model: str,
+    collection: str,
+    retention: Retention,
+    recognisers: tuple[Recogniser, ...] = RECOGNISERS,
+) -> tuple[Agent[Any], ...]:
+    """Every agent of an installation.
+
+    `embedder` is None where embedding is off: objects are kept and found by filters then. `model` names the embedding
+    model's topic, `collection` the collection that `index` writes to.
+    """
+
+    def wants_thumbnails(camera: Camera) -> bool:
+        return bool(purposes(camera, embedding=embedder is not None))
+
+    def wants_crop(camera: Camera, event: Event) -> bool:
+        return any(recogniser.wants(camera, event) for recogniser in recognisers)
+
+    return (
+        track(
+            pictures=pictures,
+            cameras=cameras,
+            wants_thumbnails=wants_thumbnails,
+            wants_crop=wants_crop,
+            retention=retention,
+        ),
+        settle(retention=retention),
+        sweep(pictures=pictures),
+        *chain(pictures=pictures, cameras=cameras, embedder=embedder, index=index, model=model, collection=collection),
+    )
+
+
+def chain(
+    *, pictures: Pictures, cameras: Cameras, embedder: Embedder | None, index: Index, model: str, collection: str
+) -> tuple[Agent[Any], ...]:
+    """The agents that exist once per embedding model."""
+    return (
+        embed(model=model, embedder=embedder, pictures=pictures, cameras=cameras),
+        index_documents(index=index, model=model, collection=collection),
+    )
+
+
+def outline(*, model: str, collection: str) -> tuple[Agent[Any], ...]:
+    """The agents with nothing behind them: to name them, to draw them, to make their topics, never to run them."""
+    nothing = cast("Any", None)
+    return pipeline(
+        pictures=nothing,
+        cameras=nothing,
+        embedder=nothing,
+        index=nothing,
+        model=model,
+        collection=collection,
+        retention=Retention(objects=0, open_objects=0, ended=0),
+    )
+
+
+def purposes(camera: Camera, *, embedding: bool) -> tuple[str, ...]:
+    """What thumbnails of this camera's objects are cut for; for nothing: none are cut."""
+    wanted = {"semantic search": embedding and camera.semantic_search.enabled, "descriptions": camera.genai.enabled}
+    return tuple(purpose for purpose, needed in wanted.items() if needed)
