@@ -15,8 +15,9 @@ from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST
 from yarl import URL
 
-from streams.adapters.rendering import Json, line, plain
-from streams.adapters.status import WorkerStatus
+from streams.adapters.addresses import announced
+from streams.adapters.rendering import line
+from streams.adapters.status import WorkerStatus, report
 from streams.domain.errors import Outage, Poison, SettingsError
 from streams.domain.messages import Message
 from streams.ports import Hit
@@ -49,13 +50,17 @@ class Answers:
 
 @asynccontextmanager
 async def serve(worker: Worker, answers: Answers) -> AsyncIterator[str]:
-    """Answer as long as the block lasts; yields the address in use. Raises `SettingsError` for a taken port."""
+    """Answer as long as the block lasts, and let other commands find the address, which is yielded.
+
+    Raises `SettingsError` for a taken port, an address that is not this machine's, or a folder that is not writable.
+    """
     runner = web.AppRunner(_application(answers), access_log=None, shutdown_timeout=1.0)
     await runner.setup()
     try:
         await _listen(runner, worker)
-        port = runner.addresses[0][1]
-        yield str(URL.build(scheme="http", host=worker.host, port=port))
+        url = str(URL.build(scheme="http", host=worker.host, port=runner.addresses[0][1]))
+        with announced(worker.data, worker.name, url):
+            yield url
     finally:
         await runner.cleanup()
 
@@ -110,7 +115,7 @@ class _Pages:
 
     async def status(self, request: web.Request) -> web.Response:
         del request
-        return _json(describe(self._answers.status()))
+        return _json(report(self._answers.status(), version("nvr-streams")))
 
     async def search(self, request: web.Request) -> web.Response:
         parameters = _parameters(request)
@@ -120,21 +125,6 @@ class _Pages:
     async def find_object(self, request: web.Request) -> web.Response:
         async with asyncio.timeout(PATIENCE):
             return _json(await self._answers.find_object(request.match_info["id"]))
-
-
-def describe(status: WorkerStatus) -> dict[str, Json]:
-    """A worker's status as `/api/status` tells it."""
-    return {
-        "worker": status.name,
-        "version": version("nvr-streams"),
-        "ready": not status.missing,
-        "missing": list(status.missing),
-        "problems": list(status.problems),
-        "waiting": list(status.waiting),
-        "agents": plain(status.agents),
-        "models": plain(status.models),
-        "work": plain(status.work),
-    }
 
 
 def _parameters(request: web.Request) -> Parameters:

@@ -24,7 +24,7 @@ def answering(kafka: Kafka) -> Iterator[None]:
 
 def _meaning(error: KafkaError, kafka: Kafka) -> Exception:
     if error.name() in _SILENT:
-        return Outage("broker", f"no broker answers at {kafka.bootstrap}")
+        return Outage("kafka", f"no broker answers at {kafka.bootstrap}")
     if error.name() == "_INVALID_ARG":
         return SettingsError(f"kafka: {error.str()}")
-    return Outage("broker", f"{kafka.bootstrap}: {error.str()}")
+    return Outage("kafka", f"{kafka.bootstrap}: {error.str()}")

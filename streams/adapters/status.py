@@ -118,5 +118,34 @@ class WorkerStatus:
         )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """What a worker answers when it is asked over HTTP."""
+
+    worker: str
+    version: str
+    ready: bool
+    missing: tuple[str, ...] = ()
+    problems: tuple[str, ...] = ()
+    waiting: tuple[str, ...] = ()
+    agents: tuple[AgentStatus, ...] = ()
+    models: tuple[ModelStatus, ...] = ()
+    work: tuple[WorkStatus, ...] = ()
+
+
+def report(status: WorkerStatus, version: str) -> Report:
+    return Report(
+        worker=status.name,
+        version=version,
+        ready=not status.missing,
+        missing=status.missing,
+        problems=status.problems,
+        waiting=status.waiting,
+        agents=status.agents,
+        models=status.models,
+        work=status.work,
+    )
+
+
 def _because(detail: str) -> str:
     return f": {detail}" if detail else ""

@@ -14,7 +14,7 @@ class Decoder:
     def __init__(self, settings: Settings) -> None:
         self.catalogue = Catalogue(settings.kafka.prefix)
         self._model = settings.embedding.model
-        self._codec = Codec(self.catalogue, Registry(settings.registry))
+        self.codec = Codec(self.catalogue, Registry(settings.registry))
 
     def topic(self, name: str) -> str:
         """The name in Kafka of a topic that people name with or without the prefix.
@@ -34,4 +34,4 @@ class Decoder:
 
     async def decode(self, record: Record) -> Message:
         """Raises `Poison` when the record is none of ours, and `Outage` while the registry does not answer."""
-        return await self._codec.decode(record.topic, record.key, record.value, at=record.time)
+        return await self.codec.decode(record.topic, record.key, record.value, at=record.time)

@@ -54,7 +54,7 @@ def whole(kafka: Kafka, topic: str, progress: Progress | None = None) -> Iterato
         while unread:
             batch = consumer.consume(_BATCH, timeout=STALL_SECONDS)
             if not batch:
-                raise Outage("broker", f"{kafka.bootstrap} sent nothing of {topic} for {STALL_SECONDS:.0f} s")
+                raise Outage("kafka", f"{kafka.bootstrap} sent nothing of {topic} for {STALL_SECONDS:.0f} s")
             for message in filter(unread.take, batch):
                 done += 1
                 yield _record(message)

@@ -1,0 +1,122 @@
+"""How things stand: what each worker that answers says, each agent's lag as the brokers have it, and what to do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import httpx
+import msgspec
+
+from streams.adapters.addresses import found
+from streams.adapters.catalogue import Catalogue
+from streams.adapters.status import AgentState, AgentStatus, Report
+from streams.domain.errors import Outage
+from streams.operations.lags import group_lags
+from streams.pipeline import outline
+from streams.settings import Settings
+
+ANSWER_SECONDS = 2.0
+"""How long a worker has to answer."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AgentRow:
+    """One agent, and the worker that speaks for it; without one, only its lag is known."""
+
+    agent: str
+    lag: int | None
+    """Messages that its group has not committed; None: unknown."""
+    worker: str | None = None
+    status: AgentStatus | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Overview:
+    agents: tuple[AgentRow, ...]
+    workers: tuple[Report, ...] = ()
+    kafka: str | None = None
+    """Why the brokers could not be asked."""
+
+    @property
+    def well(self) -> bool:
+        """Whether every agent is ready somewhere, and nothing has to be put right."""
+        served = {row.agent for row in self.agents if row.status and row.status.state is AgentState.READY}
+        return not self.kafka and served == {row.agent for row in self.agents} and not any(self.problems)
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        return tuple(f"worker {report.worker}: {problem}" for report in self.workers for problem in report.problems)
+
+
+def overview(settings: Settings) -> Overview:
+    """Ask the workers of this machine and the brokers; whoever does not answer is told, not raised."""
+    catalogue = Catalogue(settings.kafka.prefix)
+    agents = outline(model=settings.embedding.model, collection=settings.index.collection)
+    topics = {
+        agent.name: [catalogue.topic_name(message, agent.model) for message in agent.consumes] for agent in agents
+    }
+    reports = ask_workers(settings)
+    try:
+        lags = group_lags(settings.kafka, {catalogue.app_id(name): read for name, read in topics.items()})
+    except Outage as error:
+        return Overview(agents=tuple(_rows(topics, {}, reports)), workers=reports, kafka=error.detail)
+    by_agent = {name: lags[catalogue.app_id(name)] for name in topics}
+    return Overview(agents=tuple(_rows(topics, by_agent, reports)), workers=reports)
+
+
+def ask_workers(settings: Settings) -> tuple[Report, ...]:
+    """What the workers that answer say: those announced in `worker.data`, and whoever is at `worker.host:port`."""
+    urls = [address.url for address in found(settings.worker.data)]
+    if settings.worker.port:
+        urls.append(str(httpx.URL(scheme="http", host=settings.worker.host, port=settings.worker.port)))
+    with httpx.Client(timeout=ANSWER_SECONDS, trust_env=False) as client:
+        reports = [report for url in dict.fromkeys(urls) if (report := _ask(client, url))]
+    return tuple({report.worker: report for report in reports}.values())
+
+
+def hints(overview: Overview, settings: Settings) -> Iterator[str]:
+    """What a person can do about it, one line each."""
+    if overview.kafka:
+        yield f"{overview.kafka}: start it (nvr-streams local up), or set kafka.bootstrap"
+    if not overview.workers:
+        yield "no worker answers on this machine: start one (nvr-streams worker)"
+    elif idle := sorted({row.agent for row in overview.agents if row.status is None}):
+        yield f"no worker here runs {', '.join(idle)}: start one (nvr-streams worker {' '.join(idle)})"
+    if not overview.kafka and any(row.lag is None for row in overview.agents):
+        yield "topics are missing: make them (nvr-streams topics create)"
+    for problem in overview.problems:
+        yield f"{problem}; see: nvr-streams dead-letters list"
+    yield from _outages(overview, settings)
+
+
+def _outages(overview: Overview, settings: Settings) -> Iterator[str]:
+    where = {
+        "index": f"index.url: {settings.index.url or settings.index.path}",
+        "store": f"store.url: {settings.store.url}",
+        "registry": f"registry.url: {settings.registry.url}",
+        "kafka": f"kafka.bootstrap: {settings.kafka.bootstrap}",
+    }
+    waits = {wait.what for row in overview.agents if row.status for wait in row.status.waiting}
+    for what in sorted(waits):
+        place = f" ({where[what]})" if what in where else ""
+        yield f"messages wait for {what}{place}: nothing is lost, work goes on once it answers"
+
+
+def _ask(client: httpx.Client, url: str) -> Report | None:
+    """A worker's report; None when nobody answers there, or something that is no worker."""
+    try:
+        answer = client.get(f"{url}/api/status")
+        return msgspec.json.decode(answer.content, type=Report) if answer.is_success else None
+    except (httpx.HTTPError, msgspec.MsgspecError):
+        return None
+
+
+def _rows(agents: Iterable[str], lags: dict[str, int | None], reports: Iterable[Report]) -> Iterator[AgentRow]:
+    """One row per agent and worker that runs it; agents of the workers that the settings do not know come last."""
+    running = [(report.worker, status) for report in reports for status in report.agents]
+    for agent in dict.fromkeys((*agents, *(status.name for _, status in running))):
+        mine = [(worker, status) for worker, status in running if status.name == agent]
+        yield from (AgentRow(agent=agent, lag=lags.get(agent), worker=worker, status=status) for worker, status in mine)
+        if not mine:
+            yield AgentRow(agent=agent, lag=lags.get(agent))
