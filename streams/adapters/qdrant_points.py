@@ -25,7 +25,10 @@ _BYTES_PER_POINT = 512
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Space:
-    """The vector space of a collection: which model made the vectors, and how many numbers each has."""
+    """The vector space of a collection: which model makes the vectors, and how many numbers each has.
+
+    0 numbers: no vectors are made (embedding is off), objects are found by filters.
+    """
 
     model: str
     dim: int

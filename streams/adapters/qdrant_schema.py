@@ -94,7 +94,17 @@ def check(config: models.CollectionConfig, name: str, plan: Plan) -> None:
     schema = (config.metadata or {}).get("schema")
     if schema != SCHEMA:
         raise SettingsError(_misfit(name, f"has payloads of version {schema}", f"version {SCHEMA}"))
-    vectors = config.params.vectors
+    if plan.space.dim:
+        _check_vectors(config.params.vectors, name, plan)
+
+
+def model_of(config: models.CollectionConfig) -> str | None:
+    """The name of the embedding model that a collection's vectors come from."""
+    model = (config.metadata or {}).get("model")
+    return model if isinstance(model, str) else None
+
+
+def _check_vectors(vectors: models.VectorsConfig | None, name: str, plan: Plan) -> None:
     if not isinstance(vectors, dict):  # such a collection answers 200 and drops the point (qdrant/qdrant 9521)
         raise SettingsError(_misfit(name, "has no named vectors", f"{THUMBNAIL} and {DESCRIPTION}"))
     for vector in (THUMBNAIL, DESCRIPTION):
@@ -105,12 +115,6 @@ def check(config: models.CollectionConfig, name: str, plan: Plan) -> None:
             raise SettingsError(_misfit(name, got, f"{plan.space.dim} (model {plan.space.model!r})"))
         if vectors[vector].distance is not models.Distance.COSINE:
             raise SettingsError(_misfit(name, f"compares {vector} by {vectors[vector].distance.value}", "Cosine"))
-
-
-def model_of(config: models.CollectionConfig) -> str | None:
-    """The name of the embedding model that a collection's vectors come from."""
-    model = (config.metadata or {}).get("model")
-    return model if isinstance(model, str) else None
 
 
 def _misfit(name: str, found: str, wanted: str) -> str:
@@ -124,11 +128,10 @@ def _latest(names: set[str], stem: str) -> str | None:
 
 
 async def _create(client: AsyncQdrantClient, name: str, plan: Plan) -> None:
-    params = models.VectorParams(size=plan.space.dim, distance=models.Distance.COSINE)
     try:
         await client.create_collection(
             name,
-            vectors_config={THUMBNAIL: params, DESCRIPTION: params},
+            vectors_config=_vectors(plan.space),
             metadata={"model": plan.space.model, "dim": plan.space.dim, "schema": SCHEMA, "site": plan.site},
             strict_mode_config=models.StrictModeConfig(
                 enabled=True,
@@ -140,6 +143,13 @@ async def _create(client: AsyncQdrantClient, name: str, plan: Plan) -> None:
     except UnexpectedResponse as error:
         if error.status_code != _CONFLICT:  # another worker was quicker: what it made is checked like any other
             raise
+
+
+def _vectors(space: Space) -> dict[str, models.VectorParams]:
+    if not space.dim:
+        return {}
+    params = models.VectorParams(size=space.dim, distance=models.Distance.COSINE)
+    return {THUMBNAIL: params, DESCRIPTION: params}
 
 
 async def _index(client: AsyncQdrantClient, name: str, plan: Plan, info: models.CollectionInfo) -> None:

@@ -38,12 +38,13 @@ async def index(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
     if request.param == "fake":
         yield FakeIndex()
         return
+    site = "home"
     settings = IndexSettings(path=tmp_path / "index")
     if request.param == "server":
         front = request.getfixturevalue("front")
-        collection = f"objects-{len(front.engine.collections().collections)}"
-        settings = IndexSettings(url=front.url, collection=collection, timeout=timedelta(seconds=5))
-    async with open_index(settings, site="home", space=SPACE, public_url=nowhere) as index:
+        settings = IndexSettings(url=front.url, timeout=timedelta(seconds=5))
+        site = f"site-{len(front.calls)}"  # one collection for all tests: sites don't see each other
+    async with open_index(settings, site=site, space=SPACE, public_url=nowhere) as index:
         yield index
 
 

@@ -36,6 +36,8 @@ class Engine:
         self._local = QdrantLocal(":memory:", force_disable_check_same_thread=True)
         self._collections: dict[str, _Collection] = {}
         self._operations = count(1)
+        self.refused: set[str] = set()
+        """Objects whose points are refused, together with everything in the same request."""
 
     def collections(self) -> models.CollectionsResponse:
         return self._local.get_collections()
@@ -74,6 +76,8 @@ class Engine:
         # A server judges the condition once, against what was there before: of one id's points the last one wins.
         points = list({point.id: point for point in asked.points}.values())
         self._collection(name)
+        if refused := self.refused & {str((point.payload or {}).get("object_id")) for point in points}:
+            raise Refusal(400, f"Wrong input: {', '.join(sorted(refused))}")
         _engine(lambda: self._local.upsert(name, points, update_filter=asked.update_filter))
         return self._done()
 

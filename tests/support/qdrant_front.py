@@ -32,6 +32,10 @@ class Call:
 
     method: str
     path: str
+    query: tuple[tuple[str, str], ...]
+    headers: Mapping[str, str]
+    peer: str
+    """The connection it came through."""
     body: bytes
     status: int
 
@@ -42,6 +46,8 @@ class Fault:
 
     status: int | None = None
     headers: dict[str, str] = field(default_factory=dict)
+    text: str | None = None
+    """The body instead of Qdrant's own words."""
     delay: float = 0.0
     """Seconds before the request is looked at."""
     drop: bool = False
@@ -109,7 +115,7 @@ class Front:
                 loop.add_signal_handler(name, stop.set)
         app = web.Application(client_max_size=MAX_REQUEST)
         app.router.add_route("*", "/{path:.*}", self._handle)
-        runner = web.AppRunner(app, shutdown_timeout=1.0)
+        runner = web.AppRunner(app, shutdown_timeout=0.1)
         await runner.setup()
         await web.TCPSite(runner, "127.0.0.1", self.port).start()
         self.port = int(runner.addresses[0][1])
@@ -126,7 +132,7 @@ class Front:
                 return web.json_response([[call.method, call.path, call.status] for call in self.calls])
         body = await self._read(request)
         answer = await self._answer(request, body)
-        self.calls.append(Call(request.method, request.path, body, 0 if answer is None else answer.status))
+        self._record(request, body, 0 if answer is None else answer.status)
         if answer is None and request.transport is not None:
             request.transport.abort()
         return answer or web.Response()
@@ -135,8 +141,23 @@ class Front:
         try:
             return await request.read()
         except web.HTTPRequestEntityTooLarge:
-            self.calls.append(Call(request.method, request.path, b"", 413))
+            self._record(request, b"", 413)
             raise
+
+    def _record(self, request: web.Request, body: bytes, status: int) -> None:
+        query = tuple(request.query.items())
+        peer = str(request.transport and request.transport.get_extra_info("peername"))
+        self.calls.append(
+            Call(
+                method=request.method,
+                path=request.path,
+                query=query,
+                headers=request.headers.copy(),
+                peer=peer,
+                body=body,
+                status=status,
+            )
+        )
 
     async def _answer(self, request: web.Request, body: bytes) -> web.Response | None:
         """The answer; None cuts the connection."""
@@ -148,7 +169,7 @@ class Front:
             return self._result(request, body, fault.update_status)
         if fault.after:
             self._result(request, body, None)
-        return None if fault.drop else _failure(Refusal(fault.status or 500, "injected"), fault.headers)
+        return None if fault.drop else _failing(fault)
 
     def _fault(self, request: web.Request) -> Fault | None:
         for fault in self._faults:
@@ -197,6 +218,12 @@ def _failure(refusal: Refusal, headers: Mapping[str, str]) -> web.Response:
     answer.set_status(refusal.status)
     answer.headers.update(headers)
     return answer
+
+
+def _failing(fault: Fault) -> web.Response:
+    if fault.text is not None:
+        return web.Response(status=fault.status or 500, text=fault.text, headers=fault.headers)
+    return _failure(Refusal(fault.status or 500, "injected"), fault.headers)
 
 
 def _json(body: bytes) -> web.Response:
