@@ -12,7 +12,7 @@ from aiokafka.structs import ConsumerRecord
 
 from streams.adapters.codec import Codec
 from streams.adapters.kafka import aiokafka_config
-from streams.domain.errors import Outage, Poison, SettingsError
+from streams.domain.errors import Outage, Poison
 from streams.domain.messages import Message
 from streams.settings import Kafka
 
@@ -36,7 +36,7 @@ class Broadcast:
             **aiokafka_config(self._kafka), enable_auto_commit=False, auto_offset_reset="earliest"
         )
         await consumer.start()
-        partitions = await self._partitions(consumer)
+        partitions = [TopicPartition(self._topic, number) for number in range(self._kafka.partitions)]
         consumer.assign(partitions)
         await consumer.seek_to_beginning(*partitions)
         ends = await consumer.end_offsets(partitions)
@@ -51,13 +51,6 @@ class Broadcast:
             await asyncio.wait([self._task])
         if self._consumer:
             await self._consumer.stop()
-
-    async def _partitions(self, consumer: AIOKafkaConsumer) -> list[TopicPartition]:
-        await consumer.topics()  # fetches the metadata of all topics
-        numbers = consumer.partitions_for_topic(self._topic)
-        if not numbers:
-            raise SettingsError(f"topic {self._topic} does not exist: run `nvr-streams topics create`")
-        return [TopicPartition(self._topic, number) for number in sorted(numbers)]
 
     async def _follow(self, consumer: AIOKafkaConsumer) -> None:
         while True:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import faust
 from faust.auth import SASLCredentials, SSLCredentials
+from faust.types.agents import AgentT
 from faust.types.transports import TransportT
 
 from streams.adapters.kafka import aiokafka_config
@@ -20,9 +22,17 @@ NO_COMMITS = 3600.0
 
 
 class App(faust.App):
-    """A Faust app with our consumer."""
+    """A Faust app with our consumer, and no mercy with an agent that raises.
+
+    Faust would acknowledge the agent's message and restart it: the message is lost.
+    """
 
     consumer_class: type[SafeConsumer]
+    fatal: Callable[[BaseException], None]
+
+    async def _on_agent_error(self, agent: AgentT[object], exc: BaseException) -> None:
+        del agent
+        self.fatal(exc)
 
     def _new_transport(self) -> TransportT:
         transport = super()._new_transport()
@@ -30,7 +40,9 @@ class App(faust.App):
         return transport
 
 
-def faust_app(app_id: str, settings: Settings, agent: str, consumer: type[SafeConsumer]) -> App:
+def faust_app(
+    app_id: str, settings: Settings, agent: str, consumer: type[SafeConsumer], fatal: Callable[[BaseException], None]
+) -> App:
     """The app of one agent; everything that group protocol and changelog names depend on is fixed here."""
     kafka, worker = settings.kafka, settings.worker
     session = worker.session_timeout.total_seconds()
@@ -61,7 +73,7 @@ def faust_app(app_id: str, settings: Settings, agent: str, consumer: type[SafeCo
         table_standby_replicas=0,
         web_enabled=False,
     )
-    app.consumer_class = consumer
+    app.consumer_class, app.fatal = consumer, fatal
     return app
 
 

@@ -11,7 +11,6 @@ import structlog
 from aiokafka.errors import KafkaError
 from faust.tables.manager import TableManager
 from faust.types import TP
-from faust.types.agents import AgentT
 from faust.types.streams import StreamT
 from faust.types.tuples import Message as FaustMessage
 
@@ -68,10 +67,10 @@ class AgentRunner(Generic[S]):
         self._topics = tuple(catalogue.topic_name(message, agent.model) for message in agent.consumes)
         self._changelog = catalogue.changelog(agent.name).name
         consumer = consumer_class(on_ready=self._ready, on_overtaken=self._overtaken)
-        self._app = faust_app(catalogue.app_id(agent.name), settings, agent.name, consumer)
+        self._app = faust_app(catalogue.app_id(agent.name), settings, agent.name, consumer, fatal)
         source = self._app.topic(*self._topics, key_type=bytes, value_type=bytes, acks=False, allow_empty=True)
         self._table = self._new_table(partitions) if agent.state else None
-        self._app.agent(source, name=agent.name, on_error=self._agent_failed)(self._consume)
+        self._app.agent(source, name=agent.name)(self._consume)
         self._app.on_partitions_assigned.connect(self._assigned, weak=False)
         self._app.on_partitions_revoked.connect(self._revoked, weak=False)
 
@@ -108,7 +107,7 @@ class AgentRunner(Generic[S]):
         return cast("SafeConsumer", self._app.consumer)
 
     def _store(self) -> StateStore:
-        return cast("StateStore", self._table.data) if self._table else NoStore()
+        return cast("StateStore", self._table.data) if self._table is not None else NoStore()
 
     # ---- life
 
@@ -141,11 +140,6 @@ class AgentRunner(Generic[S]):
         error = None if task.cancelled() else task.exception()
         if error:
             self._fatal(error)
-
-    async def _agent_failed(self, agent: AgentT[object], error: BaseException) -> None:
-        """Faust would acknowledge the message and restart the agent: lost. Start anew instead."""
-        del agent
-        self._fatal(error)
 
     # ---- partitions come and go
 
