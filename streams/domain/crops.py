@@ -25,7 +25,7 @@ def crop_region(box: Box | None, frame: FrameRef) -> Box:
     if box is None:
         return Box(0, 0, frame.width, frame.height)
     region = calculate_region(frame.height, frame.width, box, min_size=CROP_MIN_SIZE, multiplier=CROP_MULTIPLIER)
-    return clip(region, frame.width, frame.height)
+    return clip(region, frame.width, frame.height) or region
 
 
 def crop(event: Event, frame: FrameRef, picture: FrameRef, *, attempt: int, mask: str) -> Crop:

@@ -29,7 +29,7 @@ class Shot:
 
 def folder(object_id: str) -> str:
     """Where all pictures of one object lie. Ends in a slash, so that no other object's folder starts with it."""
-    return f"objects/{object_prefix(object_id)}/"
+    return f"{object_prefix(object_id)}/"
 
 
 def thumbnail_name(event: Event) -> str:
