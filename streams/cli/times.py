@@ -1,0 +1,27 @@
+"""Points in time as people give them."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+
+import typer
+
+from streams.domain.values import SECOND, Instant
+
+_AGO = re.compile(r"(\d+(?:\.\d+)?)\s*(s|m|h|d|w)")
+_SECONDS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
+
+
+def instant(text: str, now: Instant) -> Instant:
+    """`2h` is two hours before `now` (s, m, h, d, w); else a date or time in ISO 8601, UTC where it names no zone.
+
+    Raises `typer.BadParameter`.
+    """
+    if match := _AGO.fullmatch(text.strip()):
+        return now - round(float(match[1]) * _SECONDS[match[2]] * SECOND)
+    try:
+        when = datetime.fromisoformat(text.strip())
+    except ValueError as error:
+        raise typer.BadParameter(f"{text!r} is no time: write 2h, 3d, 2026-05-31 or 2026-05-31T12:00:00Z") from error
+    return round((when if when.tzinfo else when.replace(tzinfo=UTC)).timestamp() * SECOND)

@@ -1,0 +1,28 @@
+"""`nvr-streams worker`: runs agents."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from streams.pipeline import outline
+from streams.settings import Settings
+
+
+def register(app: typer.Typer) -> None:
+    app.command("worker")(worker)
+
+
+def worker(
+    ctx: typer.Context,
+    agents: Annotated[list[str] | None, typer.Argument(metavar="[AGENT]...", help="Agents to run; none: all.")] = None,
+) -> None:
+    """Run agents until stopped."""
+    settings: Settings = ctx.obj
+    known = [agent.name for agent in outline(model=settings.embedding.model, collection=settings.index.collection)]
+    if unknown := [name for name in agents or () if name not in known]:
+        raise typer.BadParameter(f"no agent {', '.join(unknown)}; there are {', '.join(known)}")
+    from streams.app import run_worker
+
+    raise typer.Exit(run_worker(settings, tuple(dict.fromkeys(agents or ()))))
