@@ -8,7 +8,6 @@ from dataclasses import replace
 
 from streams.domain.lifecycle import Lives
 from streams.domain.messages import Event
-from streams.domain.naming import object_prefix
 from streams.domain.values import Box, FrameRef, Instant
 from streams.ports import Image
 from streams.sources.outlets import PictureStore
@@ -19,12 +18,12 @@ class Album:
     """The pictures of one camera. Holds the best frame of every open object until its end."""
 
     def __init__(self, camera: str, store: PictureStore) -> None:
-        self._folder, self._store = object_prefix(camera), store
+        self._camera, self._store = camera, store
         self._best: dict[str, Image] = {}
 
     async def keep_frame(self, picture: Image, time: Instant) -> FrameRef:
         """Write a frame (BGR) to the store."""
-        return await self._keep(f"frames/{self._folder}/{time}.jpg", lambda: frame_still(picture), time)
+        return await self._keep(f"frames/{self._camera}/{time}.jpg", lambda: frame_still(picture), time)
 
     def remember(self, lives: Lives, picture: Image, time: Instant) -> None:
         """Hold on to the picture of `time` for the objects that it shows best."""
@@ -45,10 +44,10 @@ class Album:
         return event
 
     async def _keep_snapshot(self, object_id: str, picture: Image, time: Instant) -> FrameRef:
-        return await self._keep(f"snapshots/{self._folder}/{object_id}.jpg", lambda: snapshot_still(picture), time)
+        return await self._keep(f"snapshots/{self._camera}/{object_id}.jpg", lambda: snapshot_still(picture), time)
 
     async def _keep_thumbnail(self, object_id: str, picture: Image, box: Box, time: Instant) -> FrameRef:
-        return await self._keep(f"thumbs/{self._folder}/{object_id}.webp", lambda: thumbnail_still(picture, box), time)
+        return await self._keep(f"thumbs/{self._camera}/{object_id}.webp", lambda: thumbnail_still(picture, box), time)
 
     async def _keep(self, name: str, encode: Callable[[], Still], time: Instant) -> FrameRef:
         still = await asyncio.to_thread(encode)

@@ -66,7 +66,7 @@ def sample(frames: Iterable[TimedFrame], fps: float) -> Iterator[TimedFrame]:
     for seconds, picture in frames:
         if seconds + ROUNDING < due:
             continue
-        due = max(due + 1 / fps, seconds)
+        due = (due if seconds - due < 1 / fps else seconds) + 1 / fps
         yield seconds, fit(picture)
 
 

@@ -10,7 +10,7 @@ from typing import Final
 import cv2
 import numpy as np
 
-from streams.domain.geometry import clip
+from streams.domain.geometry import area, clip
 from streams.domain.values import Box
 from streams.ports import Floats, Image
 from streams.sources import ssd
@@ -96,7 +96,7 @@ def _suppressed(ranked: list[Found]) -> list[int]:
 
 
 def _piece(thing: Found, other: Found) -> bool:
-    if thing is other or thing.label != other.label or _area(thing.box) >= _area(other.box):
+    if thing is other or thing.label != other.label or area(thing.box) >= area(other.box):
         return False
     inside = Box(
         max(thing.box.x1, other.box.x1),
@@ -104,11 +104,7 @@ def _piece(thing: Found, other: Found) -> bool:
         min(thing.box.x2, other.box.x2),
         min(thing.box.y2, other.box.y2),
     )
-    return inside.width > 0 and inside.height > 0 and _area(inside) >= PART_OF * _area(thing.box)
-
-
-def _area(box: Box) -> int:
-    return box.width * box.height
+    return area(inside) >= PART_OF * area(thing.box)
 
 
 def _in_frame(candidates: ssd.Candidates, region: Box, width: int, height: int) -> list[Found]:
@@ -119,7 +115,7 @@ def _in_frame(candidates: ssd.Candidates, region: Box, width: int, height: int) 
     found = []
     for corners, score, label in zip(boxes, candidates.scores.tolist(), candidates.labels.tolist(), strict=True):
         box = clip(Box(*corners), width, height)
-        if box.width > 0 and box.height > 0 and not _cut(Box(*corners), region, width, height):
+        if box and not _cut(Box(*corners), region, width, height):
             found.append(Found(label=ssd.LABELS[label], score=score, box=box, region=region))
     return found
 

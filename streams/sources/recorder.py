@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import Iterator
 
 from streams.domain.messages import Recordings
-from streams.domain.naming import object_prefix
 from streams.domain.values import SECOND, Instant, Segment
 from streams.sources.clips import Cut
 from streams.sources.outlets import Outlet, PictureStore
@@ -47,7 +46,7 @@ class Recorder:
 
     async def _keep(self, cut: Cut) -> Segment:
         start = self._instant(cut.start)
-        uri = await self._store.write(f"recordings/{object_prefix(self._camera)}/{start}.mp4", cut.data)
+        uri = await self._store.write(f"recordings/{self._camera}/{start}.mp4", cut.data)
         return Segment(uri=uri, start=start, end=self._instant(cut.end), has_audio=cut.has_audio)
 
     def _instant(self, seconds: float) -> Instant:

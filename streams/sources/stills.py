@@ -8,7 +8,7 @@ from typing import Final
 import cv2
 import numpy as np
 
-from streams.domain.geometry import calculate_region, clip
+from streams.domain.geometry import calculate_region, clip, scaled_size
 from streams.domain.values import Box, PixelFormat
 from streams.ports import Image
 
@@ -47,9 +47,9 @@ def thumbnail_still(picture: Image, box: Box) -> Still:
     """The square around `box`, 175 pixels high, as WebP; narrower or wider where the frame's edge cuts the square."""
     height, width = picture.shape[:2]
     square = calculate_region(height, width, box, min_size=THUMBNAIL_MIN_SIZE, multiplier=THUMBNAIL_MULTIPLIER)
-    region = clip(square, width, height)
+    region = clip(square, width, height) or Box(0, 0, width, height)
     crop = picture[region.y1 : region.y2, region.x1 : region.x2]
-    size = (max(1, THUMBNAIL_HEIGHT * region.width // region.height), THUMBNAIL_HEIGHT)
+    size = scaled_size(region.width, region.height, to_height=THUMBNAIL_HEIGHT)
     small = np.asarray(cv2.resize(crop, size, interpolation=cv2.INTER_AREA))
     data = cv2.imencode(".webp", small, [cv2.IMWRITE_WEBP_QUALITY, THUMBNAIL_QUALITY])[1]
     return Still(data=data.tobytes(), width=size[0], height=size[1], format=PixelFormat.WEBP)
