@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Callable
 from functools import partial
 from http import HTTPStatus
-from typing import Protocol, TypeVar
+from typing import Protocol, Self, TypeVar
 
 import httpx2
 from confluent_kafka.schema_registry import Schema, SchemaRegistryClient, SchemaRegistryError
@@ -37,7 +37,10 @@ class Schemas(Protocol):
 
 
 class Registry:
-    """A Confluent-compatible registry. Every verb raises `Outage` when it does not answer."""
+    """A Confluent-compatible registry. Every verb raises `Outage` when it does not answer.
+
+    It keeps a connection open: close it, or use it as a context.
+    """
 
     def __init__(self, settings: RegistrySettings) -> None:
         """Raises `SettingsError` when the URL is none."""
@@ -55,6 +58,16 @@ class Registry:
         except ValueError as error:
             raise SettingsError(f"registry.url: {error}") from error
         self._url = settings.url
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Give the connection up."""
+        self._client.close()
 
     async def schema(self, schema_id: int) -> str:
         """The Avro schema of that id, as JSON. Raises `LookupError` when there is none, or it is not Avro."""

@@ -31,7 +31,8 @@ def register_schemas(ctx: typer.Context, *, as_json: Json = False) -> None:
     """Register all released schemas that the registry lacks, and promise FULL_TRANSITIVE for each subject."""
     settings: Settings = ctx.obj
     topics = Catalogue(settings.kafka.prefix).topics([settings.embedding.model])
-    done = asyncio.run(register(Registry(settings.registry), topics, SchemaFiles()))
+    with Registry(settings.registry) as registry:
+        done = asyncio.run(register(registry, topics, SchemaFiles()))
     if as_json:
         print(json.dumps([asdict(each) for each in done]))
     else:
@@ -43,10 +44,8 @@ def check_schemas(ctx: typer.Context, *, as_json: Json = False) -> None:
     settings: Settings = ctx.obj
     catalogue, files = Catalogue(settings.kafka.prefix), SchemaFiles()
     topics = catalogue.topics([settings.embedding.model])
-    differences = [
-        *review(catalogue, files),
-        *asyncio.run(compare(Registry(settings.registry), topics, files)),
-    ]
+    with Registry(settings.registry) as registry:
+        differences = [*review(catalogue, files), *asyncio.run(compare(registry, topics, files))]
     if as_json:
         print(json.dumps({"differences": differences}))
     else:
