@@ -22,7 +22,10 @@ class Indexed:
 
 
 def index(*, index: Index, model: str, collection: str) -> Agent[Indexed]:
-    """Documents of one embedding model go into one collection; nothing is published."""
+    """Documents of one embedding model go into one collection; nothing is published.
+
+    The agent bears both names, so that the chains of two models, or into two collections, can run side by side.
+    """
 
     async def handle(state: Indexed | None, message: Message, at: Instant) -> Step[Indexed]:
         match message:
@@ -37,7 +40,7 @@ def index(*, index: Index, model: str, collection: str) -> Agent[Indexed]:
                 return Step(state)
 
     return Agent(
-        name=f"index-{collection}",
+        name=f"index-{collection}-{model}",
         consumes=(Document,),
         produces=(),
         state=(Indexed,),

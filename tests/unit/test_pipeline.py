@@ -143,7 +143,7 @@ async def test_in_the_end_nothing_is_remembered():
     world = World()
     await world.hear(*life(2))
     await world.loop.advance(at(3) + 100 * DAY)
-    assert all(world.loop.table(agent) == {} for agent in ("track", "settle", "embed-mini", "index-objects"))
+    assert all(world.loop.table(agent) == {} for agent in ("track", "settle", "embed-mini", "index-objects-mini"))
 
 
 @pytest.mark.parametrize("source", [Source.MANUAL, Source.AUDIO, Source.PLATE])
@@ -205,14 +205,14 @@ def test_data_moves_one_way():
         "settle",
         "sweep",
         "embed-mini",
-        "index-objects",
+        "index-objects-mini",
     )
 
 
 def test_the_graph_can_be_drawn_without_the_world():
     drawn = mermaid(outline(model="mini", collection="objects"))
     assert "    outside -->|Event| track\n" in drawn
-    assert "    embed-mini -->|Document| index-objects\n" in drawn
+    assert "    embed-mini -->|Document| index-objects-mini\n" in drawn
 
 
 def test_pictures_are_cut_for_search_and_for_descriptions():

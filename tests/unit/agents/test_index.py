@@ -65,6 +65,6 @@ async def test_a_tombstone_of_what_was_never_indexed_is_kept_too():
     assert world.index.buried == {OBJECT}
 
 
-def test_there_is_one_agent_per_collection():
+def test_there_is_one_agent_per_collection_and_model():
     agent = World().agent
-    assert (agent.name, agent.model, agent.produces) == ("index-objects", "mini", ())
+    assert (agent.name, agent.model, agent.produces) == ("index-objects-mini", "mini", ())
