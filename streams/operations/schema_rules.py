@@ -20,7 +20,7 @@ def breaks(new: str, old: str) -> list[str]:
     return [
         *(f"new readers fail on old records: {problem}" for problem in _incompatible(newer, older)),
         *(f"old readers fail on new records: {problem}" for problem in _incompatible(older, newer)),
-        *_misunderstood(dict(_walk(newer, "")), dict(_walk(older, ""))),
+        *_misunderstood(_meanings(newer), _meanings(older)),
     ]
 
 
@@ -54,40 +54,44 @@ def _incompatible(reader: Schema, writer: Schema) -> list[str]:
     result = checker.get_compatibility(reader, writer)
     if result.compatibility is SchemaCompatibilityType.compatible:
         return []
-    kinds = ", ".join(kind.value for kind in result.incompatibilities)
-    return [f"{kinds} at {', '.join(sorted(result.locations))}: {'; '.join(sorted(result.messages))}"]
+    kinds = ", ".join(kind.value.replace("_", " ") for kind in result.incompatibilities)
+    return [f"{kinds} at {max(result.locations, key=len, default='/')}: {'; '.join(sorted(result.messages))}"]
 
 
-def _misunderstood(new: dict[str, Part], old: dict[str, Part]) -> list[str]:
+def _misunderstood(new: dict[str, str], old: dict[str, str]) -> list[str]:
     """Changes that readers bear without complaint and understand wrongly, in what both versions have."""
     return [
-        f"{path or '(record)'}: was {_meaning(old[path])}, is {_meaning(new[path])}"
-        for path in old
-        if path in new and _meaning(old[path]) != _meaning(new[path])
+        f"{path or '(record)'}: was {before}, is {new[path]}"
+        for path, before in old.items()
+        if new.get(path, before) != before
     ]
 
 
-def _meaning(part: Part) -> str:
-    """Type, full name and logical type in words."""
-    if isinstance(part, Field):
-        return "a field"
-    name = part.fullname if isinstance(part, NamedSchema) else part.type
-    logical = part.get_prop("logicalType")
+def _meanings(schema: Schema) -> dict[str, str]:
+    """Every type of a schema by its path: its name, and its logical type."""
+    return {path: _meaning(part) for path, part in _walk(schema, "") if isinstance(part, Schema)}
+
+
+def _meaning(schema: Schema) -> str:
+    name = schema.fullname if isinstance(schema, NamedSchema) else schema.type
+    logical = schema.get_prop("logicalType")
     return f"{name} ({logical})" if logical else str(name)
 
 
 def _walk(schema: Schema, path: str) -> Iterator[tuple[str, Part]]:
-    """Every field and type of a schema with its path: `.name` of a field, `:` its type, `?` a branch, `[]` items, `{}` values."""
-    yield path, schema
+    """Every field and type of a schema with its path: `.name` of a field and its type, `[]` items, `{}` values."""
     match schema:
+        case UnionSchema():  # the only ones in use are nullable: they go by what they hold
+            for branch in schema.schemas:
+                yield from _walk(branch, path)
+            return
         case RecordSchema():
             for field in schema.fields:
                 yield f"{path}.{field.name}", field
-                yield from _walk(field.type, f"{path}.{field.name}:")
-        case UnionSchema():
-            for branch in schema.schemas:
-                yield from _walk(branch, f"{path}?{branch.type}")
+                yield from _walk(field.type, f"{path}.{field.name}")
         case ArraySchema():
             yield from _walk(schema.items, f"{path}[]")
         case MapSchema():
             yield from _walk(schema.values, f"{path}{{}}")
+    if schema.type != "null":
+        yield path, schema
