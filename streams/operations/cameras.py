@@ -10,7 +10,7 @@ from streams.domain.cross_checks import Switches, check
 from streams.domain.errors import SettingsError
 from streams.domain.messages import Message, Tombstone
 from streams.domain.values import Instant
-from streams.operations.decoding import Decoder
+from streams.operations.decoding import decoder
 from streams.operations.objects import newest
 from streams.operations.reading import whole
 from streams.settings import Settings
@@ -18,8 +18,9 @@ from streams.settings import Settings
 
 async def list_cameras(settings: Settings) -> list[Camera]:
     """The cameras that are set, by name. Raises `Outage`, `LookupError` (no such topic) and `Poison`."""
-    decoder = Decoder(settings)
-    messages = [await decoder.decode(record) for record in newest(whole(settings.kafka, decoder.topic_of(Camera)))]
+    with decoder(settings) as reader:
+        latest = newest(whole(settings.kafka, reader.topic_of(Camera)))
+        messages = [await reader.decode(record) for record in latest]
     return sorted((message for message in messages if isinstance(message, Camera)), key=lambda camera: camera.name)
 
 
@@ -54,10 +55,10 @@ def faults(fresh: Iterable[Camera], everyone: Iterable[Camera], settings: Settin
 
 
 async def _publish(settings: Settings, messages: Iterable[Message]) -> None:
-    decoder = Decoder(settings)
     source = f"nvr-streams/{settings.site}/cameras"
-    async with open_publisher(
-        settings.kafka, encoder=decoder.codec, catalogue=decoder.catalogue, source=source
-    ) as publisher:
-        for message in messages:
-            await publisher.publish(message)
+    with decoder(settings) as known:
+        async with open_publisher(
+            settings.kafka, encoder=known.codec, catalogue=known.catalogue, source=source
+        ) as publisher:
+            for message in messages:
+                await publisher.publish(message)

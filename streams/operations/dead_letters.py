@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from streams.adapters.catalogue import Catalogue
 from streams.domain.values import Instant
-from streams.operations.decoding import Decoder
 from streams.operations.reading import Headers, Progress, Record, whole
 from streams.operations.tail import as_text
 from streams.settings import Settings
@@ -68,7 +68,7 @@ def find_letter(settings: Settings, letter_id: str, progress: Progress | None = 
 
 
 def _letters(settings: Settings, progress: Progress | None) -> Iterator[DeadLetter]:
-    return map(letter, whole(settings.kafka, Decoder(settings).catalogue.dead_letters, progress))
+    return map(letter, whole(settings.kafka, Catalogue(settings.kafka.prefix).dead_letters, progress))
 
 
 def letter(record: Record) -> DeadLetter:

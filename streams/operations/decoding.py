@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 from streams.adapters.catalogue import Catalogue
 from streams.adapters.codec import Codec
 from streams.adapters.registry import Registry
@@ -10,11 +13,18 @@ from streams.operations.reading import Record
 from streams.settings import Settings
 
 
+@contextmanager
+def decoder(settings: Settings) -> Iterator[Decoder]:
+    """A decoder whose connection to the registry lives as long as the block."""
+    with Registry(settings.registry) as registry:
+        catalogue = Catalogue(settings.kafka.prefix)
+        yield Decoder(catalogue, Codec(catalogue, registry), settings.embedding.model)
+
+
 class Decoder:
-    def __init__(self, settings: Settings) -> None:
-        self.catalogue = Catalogue(settings.kafka.prefix)
-        self._model = settings.embedding.model
-        self.codec = Codec(self.catalogue, Registry(settings.registry))
+    def __init__(self, catalogue: Catalogue, codec: Codec, model: str) -> None:
+        """`model` names the embedding model whose documents are meant."""
+        self.catalogue, self.codec, self._model = catalogue, codec, model
 
     def topic(self, name: str) -> str:
         """The name in Kafka of a topic that people name with or without the prefix.

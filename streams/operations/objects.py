@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from streams.domain.messages import ObjectRecord
-from streams.operations.decoding import Decoder
+from streams.operations.decoding import decoder
 from streams.operations.reading import Progress, Record, whole
 from streams.settings import Settings
 
@@ -25,20 +25,21 @@ class Wanted:
 
 async def list_objects(settings: Settings, wanted: Wanted, progress: Progress | None = None) -> list[ObjectRecord]:
     """The newest first, by their start. Raises `Outage`, `LookupError` (no such topic) and `Poison`."""
-    decoder = Decoder(settings)
-    latest = newest(whole(settings.kafka, decoder.topic_of(ObjectRecord), progress))
-    messages = [await decoder.decode(record) for record in latest]
+    with decoder(settings) as reader:
+        latest = newest(whole(settings.kafka, reader.topic_of(ObjectRecord), progress))
+        messages = [await reader.decode(record) for record in latest]
     found = [message for message in messages if isinstance(message, ObjectRecord) and wanted.admits(message)]
     return sorted(found, key=lambda record: (record.facts.start_time, record.object_id), reverse=True)
 
 
 async def find_object(settings: Settings, object_id: str, progress: Progress | None = None) -> ObjectRecord:
     """The current record of one object. Raises `LookupError` when there is none, else as `list_objects`."""
-    decoder = Decoder(settings)
     key = object_id.encode()
-    mine = (record for record in whole(settings.kafka, decoder.topic_of(ObjectRecord), progress) if record.key == key)
-    for record in newest(mine):
-        message = await decoder.decode(record)
+    with decoder(settings) as reader:
+        topic = reader.topic_of(ObjectRecord)
+        mine = newest(record for record in whole(settings.kafka, topic, progress) if record.key == key)
+        messages = [await reader.decode(record) for record in mine]
+    for message in messages:
         if isinstance(message, ObjectRecord):
             return message
     raise LookupError(f"no object {object_id}; see: nvr-streams objects list")

@@ -25,7 +25,9 @@ ANSWER_SECONDS = 4.0
 STALL_SECONDS = 15.0
 """A read that gets nothing for this long is given up."""
 
-_BATCH = 1_000
+_REPORTED = 500
+"""Progress is told once in so many records."""
+
 _POLL_SECONDS = 0.5
 
 
@@ -52,14 +54,14 @@ def whole(kafka: Kafka, topic: str, progress: Progress | None = None) -> Iterato
         consumer.assign([TopicPartition(topic, partition, low) for partition, low in unread.starts])
         done = 0
         while unread:
-            batch = consumer.consume(_BATCH, timeout=STALL_SECONDS)
-            if not batch:
+            message = consumer.poll(STALL_SECONDS)
+            if message is None:
                 raise Outage("kafka", f"{kafka.bootstrap} sent nothing of {topic} for {STALL_SECONDS:.0f} s")
-            for message in filter(unread.take, batch):
+            if unread.take(message):
                 done += 1
                 yield _record(message)
-            if progress:
-                progress(min(done, unread.total), unread.total)
+            if progress and (done % _REPORTED == 0 or not unread):
+                progress(done if unread else unread.total, unread.total)
 
 
 def follow(kafka: Kafka, topic: str, *, from_beginning: bool = False) -> Iterator[Record | None]:
@@ -68,10 +70,9 @@ def follow(kafka: Kafka, topic: str, *, from_beginning: bool = False) -> Iterato
         start = OFFSET_BEGINNING if from_beginning else OFFSET_END
         consumer.assign([TopicPartition(topic, partition, start) for partition in _partitions(consumer, topic)])
         while True:
-            batch = consumer.consume(_BATCH, timeout=_POLL_SECONDS)
-            yield from (_record(message) for message in batch if not _at_end(message))
-            if not batch:
-                yield None
+            message = consumer.poll(_POLL_SECONDS)
+            if message is None or not _at_end(message):
+                yield None if message is None else _record(message)
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from itertools import chain
 from streams.adapters.rendering import Json, iso, plain
 from streams.domain.errors import Poison
 from streams.domain.messages import Tombstone
-from streams.operations.decoding import Decoder
+from streams.operations.decoding import Decoder, decoder
 from streams.operations.reading import Record, follow, whole
 from streams.settings import Settings
 
@@ -27,18 +27,17 @@ class Asked:
 
 async def tail(settings: Settings, asked: Asked) -> AsyncIterator[dict[str, Json] | None]:
     """The records of a topic as they come; None now and then while nothing comes."""
-    decoder = Decoder(settings)
-    topic = decoder.topic(asked.topic)
     key = None if asked.key is None else asked.key.encode()
     given = 0
-    for record in _records(settings, topic, asked):
-        if record is None:
-            yield None
-        elif key in {None, record.key}:
-            yield await shown(decoder, record)
-            given += 1
-            if given == asked.limit:
-                return
+    with decoder(settings) as reader:
+        for record in _records(settings, reader.topic(asked.topic), asked):
+            if record is None:
+                yield None
+            elif key in {None, record.key}:
+                yield await shown(reader, record)
+                given += 1
+                if given == asked.limit:
+                    return
 
 
 def _records(settings: Settings, topic: str, asked: Asked) -> Iterator[Record | None]:
@@ -47,20 +46,20 @@ def _records(settings: Settings, topic: str, asked: Asked) -> Iterator[Record | 
     return chain(whole(settings.kafka, topic))
 
 
-async def shown(decoder: Decoder, record: Record) -> dict[str, Json]:
+async def shown(reader: Decoder, record: Record) -> dict[str, Json]:
     """One record: where it lies, its headers, and its message, or why there is none to be read."""
     place: dict[str, Json] = {
-        "topic": decoder.catalogue.short(record.topic),
+        "topic": reader.catalogue.short(record.topic),
         "partition": record.partition,
         "offset": record.offset,
         "time": iso(record.time),
         "key": as_text(record.key),
         "headers": [[name, as_text(value)] for name, value in record.headers],
     }
-    if decoder.catalogue.message_of(record.topic) is None:
+    if reader.catalogue.message_of(record.topic) is None:
         return {**place, "bytes": plain(record.value)}
     try:
-        message = await decoder.decode(record)
+        message = await reader.decode(record)
     except Poison as error:
         return {**place, "unreadable": str(error), "bytes": plain(record.value)}
     return {**place, "message": None if isinstance(message, Tombstone) else plain(message)}
