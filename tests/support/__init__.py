@@ -1,0 +1,1 @@
+"""Builders, fakes and services that the tests share."""
