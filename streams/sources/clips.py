@@ -58,6 +58,8 @@ class Clip:
     """Opens it; raises `Poison` (`bad video`) when it cannot be read."""
     recordings: Callable[[], Iterator[Cut]] = _nothing
     """Its recording, cut into parts; a folder of pictures has none."""
+    seconds: float | None = None
+    """How long it is, where that is known beforehand."""
 
 
 def sample(frames: Iterable[TimedFrame], fps: float) -> Iterator[TimedFrame]:
