@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import json
-from dataclasses import asdict
-from typing import Annotated
 
 import typer
 
 from streams.adapters.catalogue import Catalogue
-from streams.adapters.registry import Registry
+from streams.adapters.registry import Refused, Registry
 from streams.adapters.schema_files import SchemaFiles
+from streams.cli.output import JsonOption, print_json
 from streams.operations.schemas import Registration, compare, freeze, register, review
 from streams.settings import Settings
-
-Json = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
 
 
 def commands() -> typer.Typer:
@@ -27,19 +23,22 @@ def commands() -> typer.Typer:
     return app
 
 
-def register_schemas(ctx: typer.Context, *, as_json: Json = False) -> None:
+def register_schemas(ctx: typer.Context, *, as_json: JsonOption = False) -> None:
     """Register all released schemas that the registry lacks, and promise FULL_TRANSITIVE for each subject."""
     settings: Settings = ctx.obj
     topics = Catalogue(settings.kafka.prefix).topics([settings.embedding.model])
-    with Registry(settings.registry) as registry:
-        done = asyncio.run(register(registry, topics, SchemaFiles()))
+    try:
+        with Registry(settings.registry) as registry:
+            done = asyncio.run(register(registry, topics, SchemaFiles()))
+    except Refused as error:
+        raise _failed(f"the registry refuses a schema: {error}") from error
     if as_json:
-        print(json.dumps([asdict(each) for each in done]))
+        print_json(done)
     else:
         print("\n".join(_line(each) for each in done if each.new) or "all schemas are registered")
 
 
-def check_schemas(ctx: typer.Context, *, as_json: Json = False) -> None:
+def check_schemas(ctx: typer.Context, *, as_json: JsonOption = False) -> None:
     """Verify the rules that the schemas follow, and that the registry holds just these; exit code 1 if not."""
     settings: Settings = ctx.obj
     catalogue, files = Catalogue(settings.kafka.prefix), SchemaFiles()
@@ -47,7 +46,7 @@ def check_schemas(ctx: typer.Context, *, as_json: Json = False) -> None:
     with Registry(settings.registry) as registry:
         differences = [*review(catalogue, files), *asyncio.run(compare(registry, topics, files))]
     if as_json:
-        print(json.dumps({"differences": differences}))
+        print_json({"differences": differences})
     else:
         print("\n".join(differences) or "the schemas follow the rules, and the registry holds just these")
     raise typer.Exit(1 if differences else 0)
@@ -59,9 +58,13 @@ def freeze_schemas(ctx: typer.Context) -> None:
     try:
         written = freeze(Catalogue(settings.kafka.prefix), SchemaFiles())
     except ValueError as error:
-        typer.echo(str(error), err=True)
-        raise typer.Exit(1) from error
+        raise _failed(str(error)) from error
     print("\n".join(str(file) for file in written) or "nothing changed")
+
+
+def _failed(why: str) -> typer.Exit:
+    typer.echo(f"error: {why}", err=True)
+    return typer.Exit(1)
 
 
 def _line(done: Registration) -> str:

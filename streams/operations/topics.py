@@ -5,20 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass
-from typing import TypeVar
 
 from confluent_kafka import KafkaError, KafkaException
-from confluent_kafka.admin import AdminClient, ConfigResource, NewTopic, TopicMetadata
+from confluent_kafka.admin import AdminClient, ConfigEntry, ConfigResource, NewTopic, TopicMetadata
 
 from streams.adapters.catalogue import Catalogue, Topic
 from streams.adapters.kafka import client_config
-from streams.domain.errors import Outage
+from streams.adapters.kafka_errors import answering
 from streams.settings import Kafka
 
-T = TypeVar("T")
+ANSWER_SECONDS = 5.0
+"""How long the brokers have for a question."""
 
-TIMEOUT = 20.0
-"""Seconds for one answer of the brokers; making many topics at once takes a small cluster a few."""
+MAKE_SECONDS = 30.0
+"""How long they have to make the topics: a small cluster takes a few seconds for many at once."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,17 +40,16 @@ def create(kafka: Kafka, topics: Iterable[Topic]) -> tuple[str, ...]:
 
     Raises `Outage` when no broker answers, or one refuses.
     """
-    admin = _admin(kafka)
-    there = _metadata(admin, kafka)
-    missing = [
-        NewTopic(topic.name, kafka.partitions, kafka.replication, config=topic.settings())
-        for topic in topics
-        if topic.name not in there
-    ]
-    if not missing:
-        return ()
-    made = admin.create_topics(missing, operation_timeout=TIMEOUT)
-    return tuple(name for name, future in made.items() if _is_made(future, kafka))
+    with answering(kafka):
+        admin = _admin(kafka)
+        there = admin.list_topics(timeout=ANSWER_SECONDS).topics
+        missing = [
+            NewTopic(topic.name, kafka.partitions, kafka.replication, config=topic.settings())
+            for topic in topics
+            if topic.name not in there
+        ]
+        made = admin.create_topics(missing, operation_timeout=MAKE_SECONDS) if missing else {}
+        return tuple(name for name, future in made.items() if _is_made(future))
 
 
 def check(kafka: Kafka, topics: Iterable[Topic]) -> list[str]:
@@ -76,21 +75,23 @@ def differences(topic: Topic, found: Found | None, kafka: Kafka) -> Iterator[str
 
 def find(kafka: Kafka, topics: Iterable[Topic]) -> dict[str, Found]:
     """Those of the topics that exist, by name, as the brokers have them. Raises `Outage`."""
-    admin = _admin(kafka)
-    metadata = _metadata(admin, kafka)
-    there = {topic.name: metadata[topic.name] for topic in topics if topic.name in metadata}
-    if not there:
-        return {}
-    asked = admin.describe_configs([ConfigResource(ConfigResource.Type.TOPIC, name) for name in there])
-    configs = {resource.name: _answer(future, kafka) for resource, future in asked.items()}
-    return {
-        name: Found(
-            partitions=len(topic.partitions),
-            replicas=min((len(partition.replicas) for partition in topic.partitions.values()), default=0),
-            config={key: str(entry.value) for key, entry in configs[name].items()},
-        )
-        for name, topic in there.items()
-    }
+    with answering(kafka):
+        admin = _admin(kafka)
+        metadata = admin.list_topics(timeout=ANSWER_SECONDS).topics
+        there = {topic.name: metadata[topic.name] for topic in topics if topic.name in metadata}
+        if not there:
+            return {}
+        asked = admin.describe_configs([ConfigResource(ConfigResource.Type.TOPIC, name) for name in there])
+        configs = {resource.name: future.result(ANSWER_SECONDS) for resource, future in asked.items()}
+    return {name: _found(topic, configs[name]) for name, topic in there.items()}
+
+
+def _found(topic: TopicMetadata, config: Mapping[str, ConfigEntry]) -> Found:
+    return Found(
+        partitions=len(topic.partitions),
+        replicas=min((len(partition.replicas) for partition in topic.partitions.values()), default=0),
+        config={name: str(entry.value) for name, entry in config.items()},
+    )
 
 
 def _admin(kafka: Kafka) -> AdminClient:
@@ -98,30 +99,11 @@ def _admin(kafka: Kafka) -> AdminClient:
     return AdminClient({**client_config(kafka), "log_level": 0})
 
 
-def _metadata(admin: AdminClient, kafka: Kafka) -> dict[str, TopicMetadata]:
+def _is_made(future: Future[None]) -> bool:
     try:
-        topics: dict[str, TopicMetadata] = admin.list_topics(timeout=TIMEOUT).topics
-    except KafkaException as error:
-        raise _outage(error, kafka) from error
-    return topics
-
-
-def _is_made(future: Future[None], kafka: Kafka) -> bool:
-    try:
-        future.result(TIMEOUT)
+        future.result(MAKE_SECONDS)
     except KafkaException as error:
         if error.args[0].code() == KafkaError.TOPIC_ALREADY_EXISTS:  # somebody made it in between
             return False
-        raise _outage(error, kafka) from error
+        raise
     return True
-
-
-def _answer(future: Future[T], kafka: Kafka) -> T:
-    try:
-        return future.result(TIMEOUT)
-    except KafkaException as error:
-        raise _outage(error, kafka) from error
-
-
-def _outage(error: KafkaException, kafka: Kafka) -> Outage:
-    return Outage("kafka", f"{kafka.bootstrap}: {error.args[0].str()}")
