@@ -71,11 +71,9 @@ def rfc3339(instant: Instant) -> str:
 
 
 def instant(text: str) -> Instant:
-    """The time that an ISO 8601 text with an offset names. Raises `ValueError` for anything else."""
+    """The time that an ISO 8601 text names, in UTC where it has no offset. Raises `ValueError` for anything else."""
     parsed = datetime.fromisoformat(text)
-    if parsed.tzinfo is None:
-        raise ValueError(f"{text!r} has no offset from UTC (as in 2026-11-25T08:30:00Z)")
-    return (parsed - _EPOCH) // timedelta(microseconds=1)
+    return ((parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)) - _EPOCH) // timedelta(microseconds=1)
 
 
 def _start(start_time: Instant) -> Payload:

@@ -79,6 +79,12 @@ class Front:
     def fail(self, fault: Fault) -> None:
         self._faults.append(fault)
 
+    def reset(self) -> None:
+        """Forget the calls and the faults; what is kept stays."""
+        self.calls.clear()
+        self._faults.clear()
+        self.engine.refused = set()
+
     def asked(self, method: str, path: str) -> list[Call]:
         """The calls so far whose path ends in a match of `path`."""
         return [call for call in self.calls if call.method == method and re.search(path, call.path)]

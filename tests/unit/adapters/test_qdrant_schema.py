@@ -35,7 +35,7 @@ def front() -> Iterator[Front]:
 
 @pytest.fixture
 async def client(front):
-    client = AsyncQdrantClient(url=front.url, check_compatibility=False)
+    client = AsyncQdrantClient(url=front.url, check_compatibility=False, verify=False)
     yield client
     await client.close()
 

@@ -124,7 +124,11 @@ def test_times_survive_writing_and_reading(moment):
     assert instant(rfc3339(moment)) == moment
 
 
-def test_times_are_read_with_any_offset_but_not_without():
-    assert instant("2025-11-25T14:00:00+02:00") == NOON
-    with pytest.raises(ValueError, match="offset"):
-        instant("2025-11-25T12:00:00")
+@pytest.mark.parametrize("text", ["2025-11-25T14:00:00+02:00", "2025-11-25T12:00:00Z", "2025-11-25T12:00"])
+def test_times_are_read_with_any_offset_and_are_utc_without(text):
+    assert instant(text) == NOON
+
+
+def test_what_is_no_time_is_refused():
+    with pytest.raises(ValueError, match="yesterday"):
+        instant("yesterday")
