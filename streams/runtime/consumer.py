@@ -8,7 +8,7 @@ waits until the loop is parked.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping
 from typing import ClassVar
 
 import structlog
@@ -35,6 +35,7 @@ class SafeConsumer(driver.Consumer):
     """
 
     ready_generation: int = NO_GENERATION
+    on_recovery: ClassVar[Callable[[Mapping[TP, int]], Awaitable[Mapping[TP, int]]]]
     on_ready: ClassVar[Callable[[SafeConsumer], None]]
     on_overtaken: ClassVar[Callable[[TP, int], None]]
 
@@ -119,9 +120,11 @@ class SafeConsumer(driver.Consumer):
         self.app.flow_control.clear()
 
     async def seek_wait(self, partitions: Mapping[TP, int]) -> None:
-        """Recovery seeks changelogs with this."""
+        """Recovery seeks changelogs with this, to where its own reading is to begin."""
         await self.park()
-        await super().seek_wait(partitions)
+        changelogs = {TP(*tp): offset for tp, offset in partitions.items() if self._is_changelog_tp(tp)}
+        ends = await type(self).on_recovery(changelogs) if changelogs else {}
+        await super().seek_wait({**partitions, **ends})
 
     async def perform_seek(self) -> None:
         """To the committed offsets, or to the log's start where nothing was committed.
@@ -184,15 +187,20 @@ class SafeConsumer(driver.Consumer):
 
 
 def consumer_class(
-    *, on_ready: Callable[[SafeConsumer], None], on_overtaken: Callable[[TP, int], None]
+    *,
+    on_recovery: Callable[[Mapping[TP, int]], Awaitable[Mapping[TP, int]]],
+    on_ready: Callable[[SafeConsumer], None],
+    on_overtaken: Callable[[TP, int], None],
 ) -> type[SafeConsumer]:
     """The consumer class of one app. Faust makes the instance itself, so what it calls back is bound to the class.
 
+    `on_recovery` reads changelogs from the given offsets, and returns the offsets that are left for Faust to begin at.
     `on_ready` is called once per generation, with the table whole and before the first message; `on_overtaken` with
     the number of messages that retention deleted before they were read.
     """
-    return type(
-        "SafeConsumer",
-        (SafeConsumer,),
-        {"on_ready": staticmethod(on_ready), "on_overtaken": staticmethod(on_overtaken)},
-    )
+    callbacks: dict[str, Callable[..., object]] = {
+        "on_recovery": on_recovery,
+        "on_ready": on_ready,
+        "on_overtaken": on_overtaken,
+    }
+    return type("SafeConsumer", (SafeConsumer,), {name: staticmethod(call) for name, call in callbacks.items()})

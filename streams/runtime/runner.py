@@ -20,6 +20,7 @@ from streams.adapters.status import AgentState
 from streams.adapters.telemetry import AgentMeter
 from streams.domain.agent import Agent
 from streams.domain.values import SECOND, Instant
+from streams.runtime import changelog
 from streams.runtime.broker import Broker
 from streams.runtime.committer import Commit, Committer
 from streams.runtime.consumer import SafeConsumer, consumer_class
@@ -66,7 +67,7 @@ class AgentRunner(Generic[S]):
         partitions = settings.kafka.partitions
         self._topics = tuple(catalogue.topic_name(message, agent.model) for message in agent.consumes)
         self._changelog = catalogue.changelog(agent.name).name
-        consumer = consumer_class(on_ready=self._ready, on_overtaken=self._overtaken)
+        consumer = consumer_class(on_recovery=self._recover, on_ready=self._ready, on_overtaken=self._overtaken)
         self._app = faust_app(catalogue.app_id(agent.name), settings, agent.name, consumer, fatal)
         source = self._app.topic(*self._topics, key_type=bytes, value_type=bytes, acks=False, allow_empty=True)
         self._table = self._new_table(partitions) if agent.state else None
@@ -142,6 +143,17 @@ class AgentRunner(Generic[S]):
             self._fatal(error)
 
     # ---- partitions come and go
+
+    async def _recover(self, starts: Mapping[TP, int]) -> Mapping[TP, int]:
+        """Bring the table up to date; Faust's own recovery finds nothing left to read."""
+        store, recovery = self._store(), cast("TableManager", self._app.tables).recovery
+        offsets = {tp.partition: max(store.persisted_offset(tp) + 1, start) for tp, start in starts.items()}
+        contents = await changelog.read(self._settings.kafka, self._changelog, offsets)
+        for partition, content in contents.items():
+            store.load(partition, content.values, content.end - 1)
+        for tp in starts:
+            recovery.active_offsets[tp] = contents[tp.partition].end - 1  # a Counter: its update() would add
+        return {tp: contents[tp.partition].end for tp in starts}
 
     def _ready(self, consumer: SafeConsumer) -> None:
         """Recovery is over, nothing was handed out yet: check the table and index it."""

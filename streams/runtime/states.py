@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 
 from faust.types import TP
 
@@ -64,6 +64,10 @@ class NoStore:
     def put(self, partition: int, key: bytes, value: bytes | None, offset: int) -> None:
         del value, offset
         raise LookupError(f"{key!r} in partition {partition}: no changelog")
+
+    def load(self, partition: int, values: Mapping[bytes, bytes | None], offset: int) -> None:
+        del values, offset
+        raise LookupError(f"partition {partition}: no changelog")
 
     def get_state(self, partition: int, key: bytes) -> bytes | None:
         del partition, key

@@ -6,7 +6,7 @@ changelog record is sent and acknowledged first, and only then put into the stor
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Protocol
 
 import faust
@@ -20,7 +20,13 @@ class StateStore(Protocol):
 
     def persisted_offset(self, tp: TP) -> int: ...
 
-    def put(self, partition: int, key: bytes, value: bytes | None, offset: int) -> None: ...
+    def put(self, partition: int, key: bytes, value: bytes | None, offset: int) -> None:
+        """Take over one changelog record; None deletes the key."""
+        ...
+
+    def load(self, partition: int, values: Mapping[bytes, bytes | None], offset: int) -> None:
+        """Take over many changelog records, the last of them at `offset`."""
+        ...
 
     def get_state(self, partition: int, key: bytes) -> bytes | None: ...
 
@@ -72,6 +78,12 @@ class MemoryStore(Store[bytes, bytes]):
             part[key] = value
         self.offsets[partition] = max(offset, self.offsets[partition])
 
+    def load(self, partition: int, values: Mapping[bytes, bytes | None], offset: int) -> None:
+        for key, value in values.items():
+            self.put(partition, key, value, offset)
+        if partition in self.offsets:
+            self.offsets[partition] = max(offset, self.offsets[partition])
+
     def get_state(self, partition: int, key: bytes) -> bytes | None:
         return self.parts.get(partition, {}).get(key)
 
@@ -95,13 +107,17 @@ def rocks_store() -> Callable[..., StoreT[bytes, bytes]]:
             return -1 if offset is None else offset
 
         def put(self, partition: int, key: bytes, value: bytes | None, offset: int) -> None:
+            self.load(partition, {key: value}, offset)
+
+        def load(self, partition: int, values: Mapping[bytes, bytes | None], offset: int) -> None:
             db = self._dbs.get(partition)
             if db is None:
-                return
-            if value is None:
-                db.delete(key)
-            else:
-                db.put(key, value)
+                return  # not ours any more: the changelog has it
+            for key, value in values.items():
+                if value is None:
+                    db.delete(key)
+                else:
+                    db.put(key, value)
             db.put(self.offset_key, str(offset).encode())
 
         def get_state(self, partition: int, key: bytes) -> bytes | None:
