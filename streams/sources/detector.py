@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
-from math import ceil
+from math import ceil, inf
 from typing import Final
 
 import cv2
@@ -37,11 +37,11 @@ WINDOW_STEP: Final = 0.6
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Detector:
-    """The shipped detector over one network. `labels` are looked for, from `min_score` on."""
+    """The shipped detector over one network."""
 
     network: Network
-    labels: frozenset[str]
-    min_score: float
+    least: Mapping[str, float]
+    """What is looked for: labels, and the score from which each counts."""
 
     async def detect(self, picture: Image) -> tuple[Found, ...]:
         """What is in a picture (BGR), best score first."""
@@ -51,9 +51,9 @@ class Detector:
         encodings, logits = await self.network(np.stack(crops))
         found: list[Found] = []
         for region, encoding, logit in zip(looked_at, encodings, logits, strict=True):
-            candidates = ssd.decode(encoding, logit, least=self.min_score)
+            candidates = ssd.decode(encoding, logit, least=min(self.least.values(), default=1.0))
             found += _in_frame(candidates, region, width, height)
-        return merge(thing for thing in found if thing.label in self.labels)
+        return merge(thing for thing in found if thing.score >= self.least.get(thing.label, inf))
 
 
 def regions(width: int, height: int) -> tuple[Box, ...]:

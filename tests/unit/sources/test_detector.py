@@ -42,8 +42,8 @@ class ScriptedNetwork:
         return encodings, logits
 
 
-async def cars(*shares, width=640, height=272, labels=frozenset({"car"})):
-    detector = Detector(network=ScriptedNetwork(*shares), labels=labels, min_score=0.3)
+async def cars(*shares, width=640, height=272, least=None):
+    detector = Detector(network=ScriptedNetwork(*shares), least=least or {"car": 0.3})
     return await detector.detect(np.zeros((height, width, 3), np.uint8))
 
 
@@ -76,7 +76,7 @@ def test_windows_cover_the_frame_and_stay_inside_it(width, height):
 
 async def test_all_regions_go_through_the_network_at_once():
     network = ScriptedNetwork()
-    await Detector(network=network, labels=frozenset(), min_score=0.3).detect(np.zeros((272, 640, 3), np.uint8))
+    await Detector(network=network, least={}).detect(np.zeros((272, 640, 3), np.uint8))
     assert network.shape == (3, 300, 300, 3)
 
 
@@ -96,8 +96,9 @@ async def test_what_the_frames_own_edge_cuts_is_kept_and_clipped():
     assert found.box == Box(0, 54, 163, 272)
 
 
-async def test_only_the_labels_that_are_asked_for_are_found():
-    assert await cars((0.1, 0.1, 0.9, 0.9), labels=frozenset({"person"})) == ()
+async def test_only_the_labels_that_are_asked_for_are_found_and_only_from_their_score_on():
+    assert await cars((0.1, 0.1, 0.9, 0.9), least={"person": 0.3}) == ()
+    assert await cars((0.1, 0.1, 0.9, 0.9), least={"person": 0.3, "car": 0.9}) == ()
 
 
 # ---- merging
@@ -143,7 +144,7 @@ def real():
         encodings, logits = session.run(list(ssd.OUTPUTS), {ssd.INPUT: pictures})
         return encodings, logits
 
-    return Detector(network=network, labels=frozenset({"person", "bicycle", "car"}), min_score=0.4)
+    return Detector(network=network, least=dict.fromkeys(("person", "bicycle", "car"), 0.4))
 
 
 async def test_the_shipped_model_finds_the_cyclist_the_bicycle_and_the_car_of_the_sample_video(real):
