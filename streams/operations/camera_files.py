@@ -141,7 +141,9 @@ def _leaves(kind: object, above: Keys = ()) -> Iterator[tuple[Keys, object]]:
 
 
 def _no_such(keys: Keys) -> str:
-    """What is known where the path leaves the known ones."""
+    """What is known where the path leaves the known ones, or stops too early."""
+    if more := sorted(_below(keys) - {ANY}):
+        return f"{'.'.join(keys)}: expected settings below it: {', '.join(more)}"
     depth = next(i for i in range(len(keys)) if not _below(keys[: i + 1]))
     known = sorted(_below(keys[:depth]) - {ANY})
     near = difflib.get_close_matches(keys[depth], known, n=1)
