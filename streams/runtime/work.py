@@ -90,16 +90,18 @@ class LaneWork(Generic[S]):
         envelope = Envelope.load(raw)
         run = Run(envelope, self._handler.load(envelope.state))
         until = time.monotonic() + RUN_SECONDS
-        while lane.jobs and len(run.jobs) < RUN_LENGTH and (not run.jobs or time.monotonic() < until):
+        while len(run.jobs) < min(len(lane.jobs), RUN_LENGTH) and (not run.jobs or time.monotonic() < until):
+            job = lane.jobs[len(run.jobs)]
             try:
-                await self._step(lane, run, lane.jobs[0])
+                await self._step(lane, run, job)
             except Outage:
                 break  # what is done is made durable before waiting
-            run.jobs.append(lane.jobs.popleft())
+            run.jobs.append(job)
         if not self._is_current(lane):
             raise asyncio.CancelledError  # cut off, and the agent swallowed its cancellation
         await self._commit(lane, run, raw)
         for job in run.jobs:
+            lane.jobs.popleft()
             self._finished(job)
 
     async def _step(self, lane: Lane[Job], run: Run[S], job: Job) -> None:
