@@ -116,8 +116,9 @@ class LocalServices:
         """End what runs, and remove topics, schemas, logs and settings; the fetched programs stay."""
         with self._alone(report):
             self._end_all(report)
-            for name in (*KINDS, "logs"):
-                shutil.rmtree(self.folder / name, ignore_errors=True)
+            for path in (self.folder / name for name in (*KINDS, "logs")):
+                if path.exists():
+                    shutil.rmtree(path)
             self.settings.unlink(missing_ok=True)
         report(f"removed topics, schemas and logs from {self.folder}")
 
@@ -167,7 +168,7 @@ class LocalServices:
         settled = until(lambda: not alive(process) or service.ready(), seconds=self._patience)
         if settled and alive(process):
             return
-        fault = "ended while it started" if settled else f"does not answer after {self._patience:.0f} s"
+        fault = "ended while it started" if settled else f"does not answer after {self._patience:g} s"
         raise Outage(kind, f"{_title(kind)} {fault}; the end of {self._log(kind)}:\n{self._tail(kind)}")
 
     def _end_all(self, report: Report) -> None:

@@ -168,6 +168,9 @@ def properties(broker: Broker) -> str:
         # One machine, few members: nothing to wait for, and a killed worker may be noticed within a second.
         "group.initial.rebalance.delay.ms": "0",
         "group.min.session.timeout.ms": "1000",
+        # A broker that was killed comes back when its old session is over: 9 s by default.
+        "broker.heartbeat.interval.ms": "500",
+        "broker.session.timeout.ms": "4000",
         # Retention and compaction are seen to work within seconds where a topic asks for it.
         "log.initial.task.delay.ms": "1000",
         "log.retention.check.interval.ms": "5000",
