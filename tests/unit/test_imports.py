@@ -11,21 +11,25 @@ import pytest
 ROOT = Path(__file__).parents[2]
 
 WATCH = '''
-import importlib, os, pkgutil, sys, threading
+import importlib, os, pathlib, pkgutil, sys, threading
 import structlog, prometheus_client, confluent_kafka, faust, aiohttp, cv2, onnxruntime, qdrant_client, obstore, typer, rich
 import streams
 
 ours = os.path.dirname(streams.__file__) + os.sep
 faults = []
+helpers = {"<frozen os>", pathlib.__file__}
 
-def caller():
+def caller(depth):
     """Who did it, if it was our own code: what importing and libraries do is their business."""
-    name = sys._getframe(2).f_code.co_filename
+    frame = sys._getframe(depth)
+    while frame.f_code.co_filename in helpers:
+        frame = frame.f_back
+    name = frame.f_code.co_filename
     return name[len(ours):] if name.startswith(ours) else None
 
 def audit(event, args):
     watched = event in {"socket.connect", "socket.bind", "subprocess.Popen", "os.mkdir", "os.remove", "os.system"}
-    if (watched or event == "open") and (where := caller()):
+    if (watched or event == "open") and (where := caller(2)):
         faults.append(f"{where}: {event} {args[0]!r}")
 
 class Environment(dict):
@@ -36,7 +40,7 @@ class Environment(dict):
         self.note(name)
         return super().get(name, default)
     def note(self, name):
-        if (where := caller()):
+        if (where := caller(3)):
             faults.append(f"{where}: reads {name} of the environment")
 
 os.environ = Environment(os.environ)
