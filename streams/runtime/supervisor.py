@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import signal
-import subprocess
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable
+from multiprocessing.process import BaseProcess
 from types import FrameType
 
 import structlog
@@ -28,40 +29,42 @@ KILL_AFTER = 30.0
 class Supervisor:
     """One child at a time. SIGTERM and SIGINT are passed on and end the supervision."""
 
-    def __init__(self, command: Sequence[str]) -> None:
-        self._command = list(command)
-        self._child: subprocess.Popen[bytes] | None = None
+    def __init__(self, target: Callable[[], None], *, first_pause: float = FIRST_PAUSE) -> None:
+        """`target` runs in a fresh process, so it must be picklable; its exit code is what it leaves with."""
+        self._target, self._first_pause = target, first_pause
+        self._child: BaseProcess | None = None
         self._stopping = threading.Event()
 
     def run(self) -> int:
         """Returns the exit code of the child that ended of its own accord, or was told to."""
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._pass_on)
-        pause = FIRST_PAUSE
+        pause = self._first_pause
         while not self._stopping.is_set():
             began = time.monotonic()
-            self._child = subprocess.Popen(self._command)  # noqa: S603 -- our own command line
-            code = self._wait(self._child)
+            code = self._run_child()
             if self._stopping.is_set() or not (code == RESTART or code < 0):
-                return 0 if self._stopping.is_set() and code < 0 else code
-            pause = FIRST_PAUSE if time.monotonic() - began > STEADY else min(pause * 2, LONGEST_PAUSE)
+                return 0 if code < 0 else code
+            pause = self._first_pause if time.monotonic() - began > STEADY else min(pause * 2, LONGEST_PAUSE)
             log.warning("the worker ended, starting it again", code=code, seconds=pause)
             self._stopping.wait(pause)
         return 0
 
-    def _wait(self, child: subprocess.Popen[bytes]) -> int:
+    def _run_child(self) -> int:
+        child = self._child = multiprocessing.get_context("spawn").Process(target=self._target)
+        child.start()
         deadline: float | None = None
-        while True:
-            try:
-                return child.wait(timeout=0.2)
-            except subprocess.TimeoutExpired:
-                deadline = deadline or (time.monotonic() + KILL_AFTER if self._stopping.is_set() else None)
-                if deadline and time.monotonic() > deadline:
-                    log.error("the worker does not stop, killing it")
-                    child.kill()
+        while child.exitcode is None:
+            child.join(0.2)
+            if self._stopping.is_set():
+                deadline = deadline or time.monotonic() + KILL_AFTER
+            if deadline and time.monotonic() > deadline:
+                log.error("the worker does not stop, killing it")
+                child.kill()
+        return child.exitcode
 
     def _pass_on(self, number: int, frame: FrameType | None) -> None:
         del number, frame
         self._stopping.set()
-        if self._child and self._child.poll() is None:
+        if self._child and self._child.is_alive():
             self._child.terminate()
