@@ -24,6 +24,30 @@ _ANSWER = 2.0
 """Seconds that a ready service takes at most to answer a trivial question on a busy machine."""
 # One core's worth of everything: quick to start and small, not fast for ever.
 _JVM = ("-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Djava.awt.headless=true")
+_BROKER = {
+    "auto.create.topics.enable": "false",
+    "offsets.topic.replication.factor": "1",
+    "offsets.topic.num.partitions": "4",
+    "transaction.state.log.replication.factor": "1",
+    "transaction.state.log.min.isr": "1",
+    "transaction.state.log.num.partitions": "4",
+    "share.coordinator.state.topic.replication.factor": "1",
+    "share.coordinator.state.topic.min.isr": "1",
+    # One machine, few members: nothing to wait for, and a killed worker may be noticed within a second.
+    "group.initial.rebalance.delay.ms": "0",
+    "group.min.session.timeout.ms": "1000",
+    # A broker that was killed comes back when its old session is over: 9 s by default.
+    "broker.heartbeat.interval.ms": "500",
+    "broker.session.timeout.ms": "4000",
+    # Retention and compaction are seen to work within seconds where a topic asks for it.
+    "log.initial.task.delay.ms": "1000",
+    "log.retention.check.interval.ms": "5000",
+    "log.cleaner.backoff.ms": "1000",
+    "log.segment.delete.delay.ms": "1000",
+    "log.cleaner.dedupe.buffer.size": str(16 * 1024 * 1024),
+    "log.index.size.max.bytes": str(2 * 1024 * 1024),
+}
+"""What is the same for every local broker."""
 
 
 class Service(Protocol):
@@ -157,29 +181,8 @@ def properties(broker: Broker) -> str:
         "listener.security.protocol.map": "PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT",
         "inter.broker.listener.name": "PLAINTEXT",
         "log.dirs": str(broker.folder / "data"),
-        "auto.create.topics.enable": "false",
-        "offsets.topic.replication.factor": "1",
-        "offsets.topic.num.partitions": "4",
-        "transaction.state.log.replication.factor": "1",
-        "transaction.state.log.min.isr": "1",
-        "transaction.state.log.num.partitions": "4",
-        "share.coordinator.state.topic.replication.factor": "1",
-        "share.coordinator.state.topic.min.isr": "1",
-        # One machine, few members: nothing to wait for, and a killed worker may be noticed within a second.
-        "group.initial.rebalance.delay.ms": "0",
-        "group.min.session.timeout.ms": "1000",
-        # A broker that was killed comes back when its old session is over: 9 s by default.
-        "broker.heartbeat.interval.ms": "500",
-        "broker.session.timeout.ms": "4000",
-        # Retention and compaction are seen to work within seconds where a topic asks for it.
-        "log.initial.task.delay.ms": "1000",
-        "log.retention.check.interval.ms": "5000",
-        "log.cleaner.backoff.ms": "1000",
-        "log.segment.delete.delay.ms": "1000",
-        "log.cleaner.dedupe.buffer.size": str(16 * 1024 * 1024),
-        "log.index.size.max.bytes": str(2 * 1024 * 1024),
     }
-    return "".join(f"{key}={_escaped(value)}\n" for key, value in lines.items())
+    return "".join(f"{key}={_escaped(value)}\n" for key, value in (lines | _BROKER).items())
 
 
 def free_port(*wanted: int, apart_from: Collection[int] = ()) -> int:
