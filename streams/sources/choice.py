@@ -36,9 +36,9 @@ class Choice:
     """What is tracked."""
 
 
-def new_camera(name: str, choice: Choice, *, at: Instant, width: int, height: int) -> Camera:
-    """The settings with which a camera is announced that nobody has set yet."""
-    labels = choice.labels or TRACKED
+def new_camera(name: str, choice: Choice, *, at: Instant, size: tuple[int, int]) -> Camera:
+    """The settings with which a camera is announced that nobody has set yet; `size` is its frames' width and height."""
+    labels, (width, height) = choice.labels or TRACKED, size
     return Camera(
         name=name,
         at=at,

@@ -43,6 +43,10 @@ class Detector:
     least: Mapping[str, float]
     """What is looked for: labels, and the score from which each counts."""
 
+    def regions(self, width: int, height: int) -> tuple[Box, ...]:
+        """The parts of a frame of that size that are looked at."""
+        return regions(width, height)
+
     async def detect(self, picture: Image) -> tuple[Found, ...]:
         """What is in a picture (BGR), best score first."""
         height, width = picture.shape[:2]

@@ -23,6 +23,10 @@ from streams.sources.tracker import Tracker
 class Eye(Protocol):
     """Finds people and things in a picture (`Detector`)."""
 
+    def regions(self, width: int, height: int) -> tuple[Box, ...]:
+        """The parts of a frame of that size that are looked at."""
+        ...
+
     async def detect(self, picture: Image) -> Sequence[Found]: ...
 
 
@@ -31,6 +35,8 @@ class Tally:
     """What a camera has seen so far."""
 
     frames: int = 0
+    expected: int = 0
+    """Frames that the clips which have begun will have in all, as far as they say."""
     objects: int = 0
     ended: list[Event] = field(default_factory=list)
     """The end of every object that has ended, false positives included."""
@@ -44,6 +50,7 @@ class Feed:
     ) -> None:
         """`camera.detect` has the size of the frames; `started` is when the clip began to play."""
         self._camera, self._eye, self._album, self._outlet = camera, eye, album, outlet
+        self._regions = eye.regions(camera.detect.width, camera.detect.height)
         self._motion = MotionDetector()
         self._tracker = Tracker(
             patience=patience(camera.detect), name=lambda time, number: object_id(camera.name, started, time, number)
@@ -92,5 +99,5 @@ class Feed:
             frame_time=look.time,
             objects=look.seen,
             motion_boxes=motion_boxes,
-            regions=tuple(dict.fromkeys(seen.region for seen in look.seen if seen.region)),
+            regions=self._regions,
         )

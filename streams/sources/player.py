@@ -66,6 +66,7 @@ class Player:
     async def _play(self, clip: Clip, begun: Instant) -> Instant | None:
         """Play one clip from `begun` on; returns when it ended, None when it was stopped."""
         frames = sample(clip.frames(), self.camera.detect.fps)
+        self.tally.expected += round((clip.seconds or 0) * self.camera.detect.fps)
         recorder = Recorder(self.camera.name, clip.recordings(), started=begun, store=self.store, outlet=self.outlet)
         feed: Feed | None = None
         now, goes_on = begun, True

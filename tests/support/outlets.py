@@ -49,6 +49,9 @@ class SquareEye:
     score: float = 0.8
     pictures: int = 0
 
+    def regions(self, width: int, height: int) -> tuple[Box, ...]:
+        return (Box(0, 0, width, height),)
+
     async def detect(self, picture: Image) -> Sequence[Found]:
         self.pictures += 1
         rows, columns = np.nonzero(picture.min(axis=2) == 255)
@@ -82,4 +85,4 @@ def clip(places: Sequence[int | None], *, fps: float = 5.0, cuts: Sequence[Cut] 
     def frames() -> Iterator[TimedFrame]:
         return ((number / fps, square_at(place)) for number, place in enumerate(places))
 
-    return Clip(name=name, frames=frames, recordings=lambda: iter(cuts))
+    return Clip(name=name, frames=frames, recordings=lambda: iter(cuts), seconds=len(places) / fps)

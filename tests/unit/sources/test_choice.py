@@ -14,7 +14,7 @@ SET = Camera(
 
 
 def announced(**choice):
-    return new_camera("bikes", Choice(**choice), at=7, width=640, height=272)
+    return new_camera("bikes", Choice(**choice), at=7, size=(640, 272))
 
 
 def test_a_new_camera_has_the_videos_size_and_what_suits_the_detector():
@@ -53,7 +53,9 @@ def test_labels_that_the_detector_does_not_know_are_left_out():
 
 
 def test_a_camera_for_which_the_detector_knows_nothing_is_refused_with_what_it_knows():
-    with pytest.raises(SettingsError, match=r"camera yard tracks unicorn, background; the detector knows bicycle, .*car$"):
+    with pytest.raises(
+        SettingsError, match=r"camera yard tracks unicorn, background; the detector knows bicycle, .*car$"
+    ):
         least_scores(as_chosen(SET, Choice(labels=("unicorn", "background"))))
 
 

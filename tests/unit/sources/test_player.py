@@ -7,7 +7,7 @@ import pytest
 from streams.domain.cameras import Camera, Detect, ObjectFilter, Record, Snapshots, TrackedObjects
 from streams.domain.errors import Outage, Poison
 from streams.domain.messages import Detections, Event, Recordings
-from streams.domain.values import SECOND, Phase, PixelFormat
+from streams.domain.values import SECOND, Box, Phase, PixelFormat
 from streams.sources.clips import Clip
 from streams.sources.player import Pace, Player
 from tests.support.outlets import ListOutlet, MemoryCut, SquareEye, clip
@@ -178,9 +178,15 @@ async def test_a_stop_while_waiting_for_the_next_frame_is_immediate():
     assert len(stage.detections()) == 1
 
 
-async def test_progress_hears_of_every_frame():
-    stage = await played(clip(WALK))
-    assert stage.heard == [("yard", number) for number in range(1, 13)]
+async def test_progress_hears_of_every_frame_and_how_many_there_will_be():
+    stage = await played(clip(WALK), clip(WALK))
+    assert stage.heard == [("yard", number) for number in range(1, 25)]
+    assert stage.player.tally.expected == 24
+
+
+async def test_detections_tell_where_the_detector_looked():
+    stage = await played(clip([None]))
+    assert stage.detections()[0].regions == (Box(0, 0, 320, 240),)
 
 
 async def test_an_outage_of_the_topics_ends_the_playback():
