@@ -20,6 +20,8 @@ ANSWER_SECONDS = 5.0
 MAKE_SECONDS = 30.0
 """How long they have to make the topics: a small cluster takes a few seconds for many at once."""
 
+CLEANUP = "cleanup.policy"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
@@ -59,18 +61,33 @@ def check(kafka: Kafka, topics: Iterable[Topic]) -> list[str]:
     return [line for topic in topics for line in differences(topic, there.get(topic.name), kafka)]
 
 
+def unfit(kafka: Kafka, topics: Iterable[Topic]) -> list[str]:
+    """Those differences with which nothing may run, or states and messages would get lost. Raises `Outage`."""
+    topics = tuple(topics)
+    there = find(kafka, topics)
+    return [line for topic in topics for line in _vital(topic, there.get(topic.name), kafka)]
+
+
 def differences(topic: Topic, found: Found | None, kafka: Kafka) -> Iterator[str]:
     """In what a topic in Kafka differs from what it should be, in words."""
+    yield from _vital(topic, found, kafka)
+    if found is None:
+        return
+    if found.replicas < kafka.replication:
+        yield f"{topic.name}: {found.replicas} replicas, expected {kafka.replication} (kafka.replication)"
+    for name, value in topic.settings().items():
+        if name != CLEANUP and found.config.get(name) != value:
+            yield f"{topic.name}: {name} is {found.config.get(name)}, expected {value}"
+
+
+def _vital(topic: Topic, found: Found | None, kafka: Kafka) -> Iterator[str]:
     if found is None:
         yield f"{topic.name}: missing; run: nvr-streams topics create"
         return
     if found.partitions != kafka.partitions:
         yield f"{topic.name}: {found.partitions} partitions, expected {kafka.partitions} (kafka.partitions)"
-    if found.replicas < kafka.replication:
-        yield f"{topic.name}: {found.replicas} replicas, expected {kafka.replication} (kafka.replication)"
-    for name, value in topic.settings().items():
-        if found.config.get(name) != value:
-            yield f"{topic.name}: {name} is {found.config.get(name)}, expected {value}"
+    if found.config.get(CLEANUP) != topic.cleanup:
+        yield f"{topic.name}: {CLEANUP} is {found.config.get(CLEANUP)}, expected {topic.cleanup}"
 
 
 def find(kafka: Kafka, topics: Iterable[Topic]) -> dict[str, Found]:

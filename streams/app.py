@@ -1,0 +1,179 @@
+"""The composition root: settings become adapters, adapters become ports, ports become agents that run."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import cv2
+import structlog
+from filelock import FileLock, Timeout
+
+from streams.adapters.addresses import announced
+from streams.adapters.catalogue import Catalogue
+from streams.adapters.codec import Codec
+from streams.adapters.embedder import open_embedder
+from streams.adapters.http import Answers, serve
+from streams.adapters.logs import configure
+from streams.adapters.pictures import StoredPictures
+from streams.adapters.qdrant import open_index
+from streams.adapters.qdrant_points import Space
+from streams.adapters.registry import Registry
+from streams.adapters.search import Search
+from streams.adapters.store import Store
+from streams.adapters.telemetry import Telemetry
+from streams.domain.agent import Agent
+from streams.domain.cameras import Camera
+from streams.domain.errors import Outage, SettingsError
+from streams.domain.messages import Message
+from streams.domain.retention import Retention
+from streams.operations.objects import find_object
+from streams.operations.topics import needed, unfit
+from streams.pipeline import pipeline
+from streams.ports import Embedder, Hit, Index, Pictures
+from streams.runtime.broadcast import Broadcast
+from streams.runtime.supervisor import Supervisor
+from streams.runtime.views import CameraView
+from streams.runtime.watchdog import RESTART, leave
+from streams.runtime.worker import Worker
+from streams.settings import Settings, secrets
+
+log = structlog.get_logger(__name__)
+
+AGAIN_SECONDS = 2.0
+"""How soon a neighbour that was down at the start is asked again."""
+
+
+def run_worker(settings: Settings, agents: tuple[str, ...]) -> int:
+    """Run agents (all when none is named) until stopped; returns the exit code.
+
+    A worker whose watchdog ends it is started again. Raises `SettingsError` when one of the same name runs already.
+    """
+    settings.worker.data.mkdir(parents=True, exist_ok=True)
+    lock = FileLock(settings.worker.data / f"worker-{settings.worker.name}.lock")
+    try:
+        with lock.acquire(timeout=0):
+            return Supervisor(partial(work, settings, agents)).run()
+    except Timeout as error:
+        raise SettingsError(
+            f"worker.name: a worker named {settings.worker.name} runs already; two of one name would fence each other"
+        ) from error
+
+
+def work(settings: Settings, agents: tuple[str, ...]) -> None:
+    """The supervised process: leaves with 0 (told to stop), 1 (set up wrongly) or 70 (start me again)."""
+    configure(settings.log, secrets=secrets(settings))
+    try:
+        asyncio.run(_work(settings, agents))
+    except SettingsError as error:
+        log.error("set up wrongly", error=str(error))
+        leave(1)
+    except Outage as outage:
+        log.warning("cannot start yet", waiting_for=outage.what, error=str(outage))
+        leave(RESTART)
+    leave(0)
+
+
+async def _work(settings: Settings, names: tuple[str, ...]) -> None:
+    telemetry, desk = Telemetry(settings.worker.name), _Desk(settings)
+    async with AsyncExitStack() as stack:
+        answers = Answers(
+            status=telemetry.status, metrics=telemetry.exposition, search=desk.search, find_object=desk.find_object
+        )
+        url = await stack.enter_async_context(serve(settings.worker, answers))
+        stack.enter_context(announced(settings.worker.data, settings.worker.name, url))
+        log.info("health, metrics and search", url=url)
+        registry = stack.enter_context(Registry(settings.registry))
+        catalogue, cameras = Catalogue(settings.kafka.prefix), CameraView()
+        codec = Codec(catalogue, registry)
+        ports = await stack.enter_async_context(open_ports(settings, telemetry))
+        desk.searching = Search(ports.index, ports.embedder)
+        agents = agents_of(settings, ports, cameras, names)
+        await asyncio.to_thread(_check_topics, settings, catalogue, agents)
+        views = Broadcast(catalogue.topic_name(Camera), kafka=settings.kafka, codec=codec, apply=cameras.apply)
+        worker = Worker(settings, agents, broadcasts=[views], codec=codec, catalogue=catalogue, telemetry=telemetry)
+        await worker.run()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ports:
+    """Everything that agents and searches need of the outside world."""
+
+    pictures: Pictures
+    embedder: Embedder | None
+    index: Index
+
+
+@asynccontextmanager
+async def open_ports(settings: Settings, telemetry: Telemetry) -> AsyncIterator[Ports]:
+    """Open store, models and index, in this order; an index that is down is waited for.
+
+    Raises `SettingsError` when one of them is set up wrongly or does not fit.
+    """
+    cv2.setNumThreads(1)  # pictures are worked on in parallel, each by one thread
+    async with AsyncExitStack() as stack:
+        threads = stack.enter_context(ThreadPoolExecutor(settings.worker.threads, thread_name_prefix="pictures"))
+        pictures = StoredPictures(Store(settings.store), threads, max_pixels=settings.store.max_pixels)
+        embedder = await stack.enter_async_context(_embedder(settings, telemetry))
+        space = Space(model=settings.embedding.model, dim=embedder.dim if embedder else 0)
+        index = await _patiently(stack, settings, space, pictures)
+        yield Ports(pictures=pictures, embedder=embedder, index=index)
+
+
+def agents_of(settings: Settings, ports: Ports, cameras: CameraView, names: Sequence[str] = ()) -> list[Agent[Any]]:
+    """The agents of that name, or all of them."""
+    kept = settings.retention
+    every = pipeline(
+        pictures=ports.pictures,
+        cameras=cameras,
+        embedder=ports.embedder,
+        index=ports.index,
+        model=settings.embedding.model,
+        collection=settings.index.collection,
+        retention=Retention.of(objects=kept.objects, open_objects=kept.open_objects, ended=kept.ended),
+    )
+    return [agent for agent in every if not names or agent.name in names]
+
+
+@asynccontextmanager
+async def open_search(settings: Settings) -> AsyncIterator[Search]:
+    """A search without a worker: opens the index and the models itself."""
+    async with open_ports(settings, Telemetry(settings.worker.name)) as ports:
+        yield Search(ports.index, ports.embedder)
+
+
+@dataclass(slots=True)
+class _Desk:
+    """Answers people's questions; search from the moment that index and models are open."""
+
+    settings: Settings
+    searching: Search | None = None
+
+    async def search(self, parameters: dict[str, tuple[str, ...]]) -> list[Hit]:
+        if self.searching is None:
+            raise Outage("worker", "it is still starting", retry_after=AGAIN_SECONDS)
+        return await self.searching.answer(parameters)
+
+    async def find_object(self, object_id: str) -> Message:
+        return await asyncio.to_thread(asyncio.run, find_object(self.settings, object_id))
+
+
+async def _patiently(stack: AsyncExitStack, settings: Settings, space: Space, pictures: Pictures) -> Index:
+    while True:
+        opening = open_index(settings.index, site=settings.site, space=space, public_url=pictures.public_url)
+        try:
+            return await stack.enter_async_context(opening)
+        except Outage as outage:
+            log.warning("cannot start yet", waiting_for=outage.what, error=str(outage))
+            await asyncio.sleep(outage.retry_after or AGAIN_SECONDS)
+
+
+def _check_topics(settings: Settings, catalogue: Catalogue, agents: Sequence[Agent[Any]]) -> None:
+    topics = needed(catalogue, [settings.embedding.model], [agent.name for agent in agents if agent.state])
+    if wrong := unfit(settings.kafka, topics):
+        raise SettingsError("\n".join(wrong))
