@@ -21,6 +21,7 @@ from streams.adapters.status import WorkerStatus, report
 from streams.domain.errors import Outage, Poison, SettingsError
 from streams.domain.messages import Message
 from streams.ports import Hit
+from streams.setting_errors import without_credentials
 from streams.settings import Worker
 
 Parameters: TypeAlias = Mapping[str, tuple[str, ...]]
@@ -143,7 +144,7 @@ async def _errors_as_json(
         return _json({"error": f"{error.reason}: {request.method} {request.path[:200]}"}, status=error.status)
     except Outage as error:
         wait = {"Retry-After": str(math.ceil(error.retry_after))} if error.retry_after else {}
-        return _json({"error": f"waiting for {error}"}, status=503, headers=wait)
+        return _json({"error": without_credentials(f"waiting for {error}")}, status=503, headers=wait)
     except TimeoutError:
         return _json({"error": f"no answer within {PATIENCE:.0f} s"}, status=504)
     except tuple(_STATUS) as error:
@@ -153,7 +154,7 @@ async def _errors_as_json(
 
 def _first(error: Exception) -> str:
     """An error's own words; `str` of a `KeyError` would quote them."""
-    return str(error.args[0]) if error.args else type(error).__name__
+    return without_credentials(str(error.args[0])) if error.args else type(error).__name__
 
 
 def _json(body: object, *, status: int = 200, headers: Mapping[str, str] | None = None) -> web.Response:

@@ -7,13 +7,16 @@ from collections.abc import Iterator, Mapping
 from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated, Any, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, TypeAlias
 
 import typer
 from typer.core import TyperGroup
 from typer.main import get_group
 
 from streams.domain.errors import Gone, Outage, Poison, SettingsError
+
+if TYPE_CHECKING:
+    from streams.settings import Settings
 
 Click: TypeAlias = Any
 """Typer's own commands, contexts and formatters, whose classes it keeps private."""
@@ -41,6 +44,9 @@ GROUPS = frozenset({"objects", "topics", "schemas", "dead-letters", "cameras", "
 
 WITHOUT_SETTINGS = frozenset({"local"})
 """Commands that work also where the settings are wrong."""
+
+_ASKS_FOR_HELP = "streams.cli.help"
+"""Whether a command's help is asked for, which is given also where the settings are wrong."""
 
 
 def main() -> None:
@@ -70,6 +76,10 @@ class Program(TyperGroup):
         super().__init__(**attributes)
         self.commands = _Shelf()  # type: ignore[assignment]  # nothing is ever put on it
 
+    def list_commands(self, ctx: Click) -> list[str]:
+        del ctx
+        return list(COMMANDS)
+
     def format_commands(self, ctx: Click, formatter: Click) -> None:
         """List the summaries without loading a command."""
         del ctx
@@ -77,6 +87,7 @@ class Program(TyperGroup):
             formatter.write_dl(list(COMMANDS.items()))
 
     def invoke(self, ctx: Click) -> Click:
+        ctx.meta[_ASKS_FOR_HELP] = "--help" in ctx.args
         try:
             return super().invoke(ctx)
         except BrokenPipeError:
@@ -84,7 +95,7 @@ class Program(TyperGroup):
         except _expected() as error:
             if ctx.params["debug"] or type(error) in {KeyError, IndexError}:
                 raise
-            typer.echo(f"error: {_words(error)}", err=True)
+            typer.echo(f"error: {_words(error, ctx.obj)}", err=True)
             raise typer.Exit(1) from error
 
 
@@ -126,7 +137,7 @@ def _options(
     ] = False,
 ) -> None:
     del show_version
-    if ctx.invoked_subcommand in WITHOUT_SETTINGS or "--help" in ctx.args:
+    if ctx.invoked_subcommand in WITHOUT_SETTINGS or ctx.meta[_ASKS_FOR_HELP]:
         return
     from streams.adapters.logs import configure
     from streams.settings import Log, load, secrets
@@ -143,5 +154,10 @@ def _expected() -> tuple[type[Exception], ...]:
     return (*ours, kafka.KafkaException) if kafka else ours
 
 
-def _words(error: Exception) -> str:
-    return str(error) or type(error).__name__
+def _words(error: Exception, settings: Settings | None) -> str:
+    """An error's own words, without the secrets that an address or a neighbour's answer may have brought into them."""
+    from streams.adapters.logs import HideSecrets
+    from streams.settings import secrets
+
+    known = secrets(settings) if settings else ()
+    return HideSecrets(known).text(str(error) or type(error).__name__)

@@ -31,23 +31,24 @@ def commands_table() -> str:
 
 
 def _commands(command: Click, ctx: Click) -> Iterator[tuple[str, str]]:
-    """The commands without commands below them, deepest names last."""
+    """The commands that do something, each with its usage and its summary."""
     below = getattr(command, "commands", None)
     if below is None:
-        usage = " ".join(command.collect_usage_pieces(ctx)[1:])
-        options = " ".join(f"[{option}]" for option in _options(command))
-        yield f"`{' '.join(filter(None, (ctx.command_path, usage, options)))}`", command.get_short_help_str(200)
+        usage = " ".join((ctx.command_path, *map(_parameter, command.params)))
+        yield f"`{usage}`", command.get_short_help_str(200)
         return
     for name in command.list_commands(ctx):
         child = below[name]
         yield from _commands(child, typer.Context(child, info_name=name, parent=ctx))
 
 
-def _options(command: Click) -> Iterator[str]:
-    for param in command.params:
-        if param.param_type_name == "option" and not param.hidden:
-            value = "" if param.is_flag else f" {(param.name or '').upper()}"
-            yield f"{param.opts[0]}{value}"
+def _parameter(parameter: Click) -> str:
+    value = parameter.metavar or parameter.name.upper()
+    if parameter.param_type_name == "argument":
+        several = "..." if parameter.nargs < 0 else ""
+        return f"{value}{several}" if parameter.required else f"[{value}{several}]"
+    several = "..." if parameter.multiple else ""
+    return f"[{parameter.opts[0]}{'' if parameter.is_flag else f' {value}'}]{several}"
 
 
 def main() -> None:

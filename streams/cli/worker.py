@@ -16,7 +16,7 @@ def register(app: typer.Typer) -> None:
 
 def worker(
     ctx: typer.Context,
-    agents: Annotated[list[str] | None, typer.Argument(metavar="[AGENT]...", help="Agents to run; none: all.")] = None,
+    agents: Annotated[list[str] | None, typer.Argument(metavar="AGENT", help="Agents to run; none: all.")] = None,
 ) -> None:
     """Run agents until stopped."""
     settings: Settings = ctx.obj

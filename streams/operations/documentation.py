@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Literal, get_args, get_origin
 
 from pydantic import BaseModel, SecretStr
 from pydantic.fields import FieldInfo
@@ -64,7 +65,7 @@ def _topic(topic: Topic) -> tuple[str, ...]:
 
 def settings_table() -> str:
     """Every setting, its default and its meaning."""
-    rows = ((f"`{key}`", _default(key, field), field.description or "") for key, field in _leaves(Settings))
+    rows = ((f"`{key}`", _default(key, field), _meaning(field)) for key, field in _leaves(Settings))
     return table(("setting", "default", "meaning"), rows)
 
 
@@ -75,6 +76,12 @@ def _leaves(tree: type[BaseModel], above: str = "") -> Iterator[tuple[str, Field
             yield from _leaves(kind, f"{above}{name}.")
         else:
             yield above + name, field
+
+
+def _meaning(field: FieldInfo) -> str:
+    """The description, and the allowed values where there are only a few."""
+    allowed = get_args(field.annotation) if get_origin(field.annotation) is Literal else ()
+    return " ".join((field.description or "", *([f"One of {', '.join(allowed)}."] if allowed else [])))
 
 
 def _default(key: str, field: FieldInfo) -> str:

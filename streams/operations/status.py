@@ -14,6 +14,7 @@ from streams.adapters.status import AgentState, AgentStatus, Report
 from streams.domain.errors import Outage
 from streams.operations.lags import group_lags
 from streams.pipeline import outline
+from streams.setting_errors import without_credentials
 from streams.settings import Settings
 
 ANSWER_SECONDS = 2.0
@@ -99,7 +100,7 @@ def _outages(overview: Overview, settings: Settings) -> Iterator[str]:
     }
     waits = {wait.what for row in overview.agents if row.status for wait in row.status.waiting}
     for what in sorted(waits):
-        place = f" ({where[what]})" if what in where else ""
+        place = f" ({without_credentials(where[what])})" if what in where else ""
         yield f"messages wait for {what}{place}: nothing is lost, work goes on once it answers"
 
 
