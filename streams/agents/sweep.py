@@ -6,7 +6,7 @@ from typing import Never
 
 from streams.domain.agent import Agent, Step
 from streams.domain.messages import Message, ObjectRecord, Tombstone
-from streams.domain.thumbnails import folder
+from streams.domain.naming import object_prefix
 from streams.domain.values import Instant
 from streams.ports import Pictures
 
@@ -16,7 +16,7 @@ def sweep(*, pictures: Pictures) -> Agent[Never]:
 
     async def handle(_: None, message: Message, __: Instant) -> Step[Never]:
         if isinstance(message, Tombstone):
-            await pictures.remove(folder(message.key))
+            await pictures.remove(object_prefix(message.key))
         return Step(None)
 
     return Agent(name="sweep", consumes=(ObjectRecord,), produces=(), state=(), handle=handle)

@@ -6,7 +6,7 @@ from typing import Final
 
 from streams.domain.geometry import calculate_region, clip
 from streams.domain.messages import Crop, Event
-from streams.domain.thumbnails import folder
+from streams.domain.naming import object_prefix
 from streams.domain.values import Box, Facts, FrameRef
 
 CROP_MIN_SIZE: Final = 224
@@ -17,7 +17,7 @@ CROP_MULTIPLIER: Final = 1.2
 
 
 def crop_name(event: Event) -> str:
-    return f"{folder(event.object_id)}crop-{event.frame_time}.jpg"
+    return f"{object_prefix(event.object_id)}/crop-{event.frame_time}.jpg"
 
 
 def crop_region(box: Box | None, frame: FrameRef) -> Box:

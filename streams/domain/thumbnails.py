@@ -27,13 +27,8 @@ class Shot:
     look: BestFrame
 
 
-def folder(object_id: str) -> str:
-    """Where all pictures of one object lie. Ends in a slash, so that no other object's folder starts with it."""
-    return f"{object_prefix(object_id)}/"
-
-
 def thumbnail_name(event: Event) -> str:
-    return f"{folder(event.object_id)}thumb-{event.frame_time}.jpg"
+    return f"{object_prefix(event.object_id)}/thumb-{event.frame_time}.jpg"
 
 
 def frame_of(event: Event) -> FrameRef | None:

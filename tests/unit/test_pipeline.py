@@ -6,7 +6,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.support.fake_embedder import FakeEmbedder
-from tests.support.fake_pictures import FakePictures
 
 from streams.domain.cameras import Camera, Descriptions, SemanticSearch
 from streams.domain.errors import Poison
@@ -20,6 +19,8 @@ from streams.runtime.loopback import Loopback
 from tests.support.builders import DAY, OBJECT, RETENTION, at, end, event, frame, life, picture, start
 from tests.support.fake_cameras import FakeCameras
 from tests.support.fake_index import FakeIndex
+from tests.support.fake_pictures import FakePictures
+from tests.support.footage import fail, show
 
 
 class World:
@@ -27,8 +28,7 @@ class World:
 
     def __init__(self, *, deliveries: int = 1) -> None:
         self.pictures, self.cameras, self.index = FakePictures(), FakeCameras(), FakeIndex()
-        for second in range(1, 30):
-            self.pictures.add(frame(second))
+        show(self.pictures, *(frame(second) for second in range(1, 21)))
         agents = pipeline(
             pictures=self.pictures,
             cameras=self.cameras,
@@ -102,7 +102,7 @@ async def test_interleaved_objects_do_not_meet():
 
 async def test_poison_in_the_middle_costs_one_picture_and_no_object():
     world = World()
-    world.pictures.fail(frame(2).uri, Poison("bad picture", "text"))
+    fail(world.pictures, frame(2), Poison("bad picture", "text"))
     await world.hear(*life(3))
     assert [(letter.agent, letter.message.key) for letter in world.loop.dead_letters] == [("track", OBJECT)]
     record = world.index.documents[OBJECT].record
@@ -135,7 +135,7 @@ async def test_retention_removes_record_document_and_pictures():
     await world.loop.advance(at(3) + 30 * DAY)
     assert {gone.of for gone in world.said(Tombstone)} == {ObjectRecord, Document}
     assert (world.index.documents, world.index.buried) == ({}, {OBJECT})
-    assert await world.pictures.remove("objects/") == 0
+    assert await world.pictures.remove("objects") == 0
     assert isinstance(world.loop.state("settle", OBJECT), Deleted)
 
 
@@ -150,7 +150,7 @@ async def test_in_the_end_nothing_is_remembered():
 async def test_what_was_never_tracked_is_found_like_everything_else(source):
     world = World()
     plain = {"source": source, "box": None, "frame": None, "label": "bark"}
-    world.pictures.add(picture("snapshot"))
+    show(world.pictures, picture("snapshot"))
     await world.hear(start(false_positive=False, **plain), end(5, snapshot=picture("snapshot"), **plain))
     document = world.index.documents[OBJECT]
     assert (document.record.facts.source, document.thumbnail is None) == (source, False)
@@ -230,7 +230,7 @@ async def test_a_camera_that_needs_no_pictures_still_has_objects():
     await world.hear(*life(2))
     document = world.index.documents[OBJECT]
     assert (document.record.outcome, document.thumbnail) == (Outcome.NO_PICTURE, None)
-    assert await world.pictures.remove("objects/") == 0
+    assert await world.pictures.remove("objects") == 0
 
 
 async def test_recognisers_decide_what_crops_are_cut():

@@ -3,7 +3,6 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from tests.support.fake_embedder import FakeEmbedder
-from tests.support.fake_pictures import FakePictures
 
 from streams.agents.embed import embed
 from streams.domain.cameras import Camera, SemanticSearch
@@ -13,6 +12,8 @@ from streams.domain.messages import Document, ObjectRecord, Tombstone
 from streams.domain.values import Outcome, PictureSet
 from tests.support.builders import OBJECT, at, facts, picture, record
 from tests.support.fake_cameras import FakeCameras
+from tests.support.fake_pictures import FakePictures
+from tests.support.footage import fail, show
 
 BEST, OLD, NEW, SNAPSHOT = (picture(name) for name in ("best", "old", "new", "snapshot"))
 ALL = PictureSet(best=BEST, thumbnails=(OLD, NEW), snapshot=SNAPSHOT)
@@ -40,7 +41,7 @@ class World:
     def __init__(self, *, embedding: bool = True) -> None:
         self.pictures, self.cameras, self.embedder = FakePictures(), FakeCameras(), Counting()
         for shade, ref in enumerate((BEST, OLD, NEW, SNAPSHOT)):
-            self.pictures.add(ref, np.full((4, 4, 3), shade, np.uint8))
+            show(self.pictures, ref, shade=shade)
         self.agent = embed(
             model="mini",
             embedder=self.embedder if embedding else None,
@@ -77,7 +78,7 @@ async def test_an_open_object_is_not_embedded():
 async def test_where_a_picture_cannot_be_read_the_next_one_stands_in(trouble, lost, taken):
     world = World()
     for ref in lost:
-        world.pictures.fail(ref.uri, trouble)
+        fail(world.pictures, ref, trouble)
     assert (await world.hear(record(1, pictures=ALL))).thumbnail is not None
     assert world.embedder.asked == [taken]
 
@@ -92,7 +93,7 @@ async def test_without_any_readable_picture_the_document_has_no_vector():
 
 async def test_an_outage_of_the_store_waits_instead_of_taking_another_picture():
     world = World()
-    world.pictures.fail(BEST.uri, Outage("store"))
+    fail(world.pictures, BEST, Outage("store"))
     with pytest.raises(Outage):
         await world.hear(record(1, pictures=ALL))
 

@@ -1,7 +1,6 @@
 from dataclasses import dataclass, replace
 
 import pytest
-from tests.support.fake_pictures import FakePictures
 
 from streams.agents.track import track
 from streams.domain.cameras import Camera
@@ -12,6 +11,8 @@ from streams.domain.values import BestFrame, Box, FrameRef, Outcome, Reason, Sou
 from streams.runtime.loopback import Loopback
 from tests.support.builders import DAY, HOUR, OBJECT, RETENTION, at, end, event, frame, life, picture, start
 from tests.support.fake_cameras import FakeCameras
+from tests.support.fake_pictures import FakePictures
+from tests.support.footage import fail, show
 
 
 @dataclass(frozen=True)
@@ -23,15 +24,15 @@ class Cut:
 
 
 class Watched(FakePictures):
-    """Also remembers what was cut."""
+    """Also remembers where it cut."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.cuts: list[Cut] = []
+        self.done: list[Cut] = []
 
     async def cut(self, frame, region, *, name, height=None):
         picture = await super().cut(frame, region, name=name, height=height)
-        self.cuts.append(Cut(frame, region, name, height))
+        self.done.append(Cut(frame, region, name, height))
         return picture
 
 
@@ -40,8 +41,7 @@ class World:
 
     def __init__(self, *, thumbnails: bool = True, crops: bool = False) -> None:
         self.pictures, self.cameras = Watched(), FakeCameras()
-        for second in range(40):
-            self.pictures.add(frame(second))
+        show(self.pictures, *(frame(second) for second in range(21)))
         agent = track(
             pictures=self.pictures,
             cameras=self.cameras,
@@ -65,7 +65,7 @@ class World:
 
     @property
     def cut(self) -> list[str]:
-        return [cut.name for cut in self.pictures.cuts]
+        return [cut.name for cut in self.pictures.done]
 
 
 async def test_a_whole_life_is_told_in_two_sightings():
@@ -81,7 +81,7 @@ async def test_a_whole_life_is_told_in_two_sightings():
 async def test_a_thumbnail_is_cut_around_the_box_in_the_frame_of_the_event():
     world = World()
     await world.hear(event(1, box=Box(600, 300, 680, 420)))
-    (cut,) = world.pictures.cuts
+    (cut,) = world.pictures.done
     assert (cut.frame, cut.region, cut.height) == (frame(1), Box(390, 110, 890, 610), 500)
     assert cut.name == f"objects/{OBJECT}/thumb-{at(1)}.jpg"
 
@@ -131,7 +131,7 @@ async def test_nothing_is_cut_for_a_camera_that_needs_no_pictures():
 
 async def test_a_frame_that_is_gone_gives_no_picture_and_no_fault():
     world = World()
-    world.pictures.fail(frame(1).uri, Gone(frame(1).uri))
+    fail(world.pictures, frame(1), Gone("lost"))
     _, _, ended = await world.hear(*life(2))
     assert [thumbnail.time for thumbnail in ended.pictures.thumbnails] == [at(2)]
     assert world.loop.dead_letters == []
@@ -139,7 +139,7 @@ async def test_a_frame_that_is_gone_gives_no_picture_and_no_fault():
 
 async def test_a_broken_frame_buries_its_event_and_the_next_one_catches_up():
     world = World()
-    world.pictures.fail(frame(2).uri, Poison("bad picture", "text"))
+    fail(world.pictures, frame(2), Poison("bad picture", "text"))
     await world.hear(event(1), event(2, entered_zones=("lawn",)), event(3, entered_zones=("lawn",)))
     assert [letter.reason for letter in world.loop.dead_letters] == ["bad picture"]
     assert [told.reason for told in world.said(Sighting)] == [Reason.SEEN, Reason.ZONES]
@@ -147,7 +147,7 @@ async def test_a_broken_frame_buries_its_event_and_the_next_one_catches_up():
 
 async def test_an_outage_of_the_store_is_no_ones_fault():
     world = World()
-    world.pictures.fail(frame(1).uri, Outage("store"))
+    fail(world.pictures, frame(1), Outage("store"))
     with pytest.raises(Outage, match="store"):
         await world.hear(event(1))
     assert world.known is None
@@ -325,6 +325,6 @@ async def test_an_object_without_crops_has_no_last_one():
 
 async def test_a_crop_whose_frame_is_gone_is_no_attempt():
     world = World(thumbnails=False, crops=True)
-    world.pictures.fail(frame(1).uri, Gone(frame(1).uri))
+    fail(world.pictures, frame(1), Gone("lost"))
     await world.hear(event(1), event(2))
     assert [crop.attempt for crop in world.said(Crop)] == [1]

@@ -2,7 +2,7 @@ from dataclasses import replace
 
 import pytest
 
-from streams.domain.thumbnails import best_shot, folder, frame_of, retain, thumbnail_name, thumbnail_region
+from streams.domain.thumbnails import best_shot, frame_of, retain, thumbnail_name, thumbnail_region
 from streams.domain.values import Attribute, BestFrame, Box, FrameRef
 from tests.support.builders import OBJECT, at, event, frame, picture
 
@@ -40,15 +40,6 @@ def test_without_a_box_the_whole_frame_is_shown():
 
 def test_a_picture_is_named_after_its_object_and_the_time_of_its_frame():
     assert thumbnail_name(event(1.5)) == f"objects/{OBJECT}/thumb-1764000001500000.jpg"
-
-
-def test_no_folder_is_the_start_of_another_ones():
-    assert not folder("1764000000.0-abcd").startswith(folder("1764000000.0-abc"))
-
-
-def test_a_folder_is_one_folder_whatever_the_object_is_called():
-    assert folder("../../etc/passwd").count("/") == 2
-    assert len(folder("x" * 10_000)) < 100
 
 
 def chosen(*events) -> list[float]:
