@@ -86,6 +86,15 @@ async def test_a_thumbnail_is_cut_around_the_box_in_the_frame_of_the_event():
     assert cut.name == f"objects/{OBJECT}/thumb-{at(1)}.jpg"
 
 
+async def test_every_thumbnail_shows_its_own_frame_oldest_first():
+    world = World()
+    for second in range(1, 6):
+        show(world.pictures, frame(second), shade=10 * second)
+    _, ended = await world.hear(*life(5))
+    shades = [int((await world.pictures.load(thumbnail))[0, 0, 0]) for thumbnail in ended.pictures.thumbnails]
+    assert shades == [10, 20, 30, 40, 50]
+
+
 async def test_of_thirteen_updates_the_first_and_the_newest_nine_pictures_are_kept():
     world = World()
     _, ended = await world.hear(*life(13))
