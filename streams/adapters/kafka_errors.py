@@ -2,15 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import TypeVar
 
+import stamina
 from confluent_kafka import KafkaError, KafkaException
 
 from streams.domain.errors import Outage, SettingsError
 from streams.settings import Kafka
 
 _SILENT = frozenset({"_TRANSPORT", "_TIMED_OUT", "_ALL_BROKERS_DOWN", "_RESOLVE", "REQUEST_TIMED_OUT"})
+
+_MOVING = frozenset(
+    {
+        "NOT_LEADER_FOR_PARTITION",
+        "LEADER_NOT_AVAILABLE",
+        "COORDINATOR_NOT_AVAILABLE",
+        "COORDINATOR_LOAD_IN_PROGRESS",
+        "NOT_COORDINATOR",
+        "UNKNOWN_TOPIC_OR_PART",
+    }
+)
+"""Errors that pass within a moment: after a topic was made, or when a broker comes or goes."""
+
+T = TypeVar("T")
 
 
 @contextmanager
@@ -20,6 +36,15 @@ def answering(kafka: Kafka) -> Iterator[None]:
         yield
     except KafkaException as error:
         raise _meaning(error.args[0], kafka) from error
+
+
+def settled(question: Callable[[], T]) -> T:
+    """Ask again, for some seconds, while the brokers have not settled who answers for a partition or group."""
+    return stamina.retry(on=_is_moving, attempts=10, timeout=5, wait_initial=0.05, wait_max=1.0)(question)()
+
+
+def _is_moving(error: Exception) -> bool:
+    return isinstance(error, KafkaException) and error.args[0].name() in _MOVING
 
 
 def _meaning(error: KafkaError, kafka: Kafka) -> Exception:

@@ -16,8 +16,11 @@ from streams.settings import Log
 
 HIDDEN = "**********"
 
-_QUIET = ("aiokafka", "faust", "mode", "httpx", "httpcore", "qdrant_client", "asyncio", "aiohttp")
+_QUIET = ("aiokafka", "faust", "mode", "httpx", "httpx2", "httpcore", "qdrant_client", "asyncio", "aiohttp")
 """Libraries that speak at every message or call; aiokafka alone costs 3 % of a processor that way."""
+
+_OVER_FAUST = ("streams.runtime.faust_app", "streams.runtime.consumer", "streams.runtime.tables")
+"""Our subclasses of Faust's services, in whose name Faust reports each start and stop."""
 
 _SECRET_NAME = re.compile(r"password|secret|api_?key|token|authorization|credential", re.IGNORECASE)
 _SECRET_TEXT = (
@@ -56,7 +59,7 @@ def configure(log: Log, *, secrets: Iterable[str] = (), stream: TextIO | None = 
             },
             "handlers": {"ours": {"class": "logging.StreamHandler", "formatter": "ours", "stream": out}},
             "root": {"handlers": ["ours"], "level": log.level.upper()},
-            "loggers": {name: {"level": "WARNING"} for name in _QUIET},
+            "loggers": {name: {"level": "WARNING"} for name in (*_QUIET, *_OVER_FAUST)},
         }
     )
     logging.captureWarnings(capture=True)

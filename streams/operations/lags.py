@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from concurrent.futures import Future
+from functools import partial
 
 from confluent_kafka import ConsumerGroupTopicPartitions, TopicPartition
 from confluent_kafka.admin import AdminClient, ListOffsetsResultInfo, OffsetSpec
 
 from streams.adapters.kafka import client_config
-from streams.adapters.kafka_errors import answering
+from streams.adapters.kafka_errors import answering, settled
 from streams.settings import Kafka
 
 ANSWER_SECONDS = 4.0
@@ -33,9 +34,9 @@ def group_lags(kafka: Kafka, groups: Mapping[str, Iterable[str]]) -> dict[str, i
             if all(topic in there for topic in topics)
         }
         every = {spot for group in spots.values() for spot in group}
-        ends = _offsets(admin, every, OffsetSpec.latest())  # type: ignore[no-untyped-call]  # the client's gap
-        begins = _offsets(admin, every, OffsetSpec.earliest())  # type: ignore[no-untyped-call]
-        committed = {group: _committed(admin, group, own) for group, own in spots.items()}
+        ends = settled(partial(_offsets, admin, every, OffsetSpec.latest()))  # type: ignore[no-untyped-call]  # the client's gap
+        begins = settled(partial(_offsets, admin, every, OffsetSpec.earliest()))  # type: ignore[no-untyped-call]
+        committed = {group: settled(partial(_committed, admin, group, own)) for group, own in spots.items()}
     lags = {
         group: sum(ends[spot] - committed[group].get(spot, begins[spot]) for spot in own)
         for group, own in spots.items()

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 
 from confluent_kafka import OFFSET_BEGINNING, OFFSET_END, Consumer, KafkaException, Message, TopicPartition
 
 from streams.adapters.kafka import client_config
-from streams.adapters.kafka_errors import answering
+from streams.adapters.kafka_errors import answering, settled
 from streams.domain.errors import Outage
 from streams.domain.values import Instant
 from streams.settings import Kafka
@@ -102,7 +103,9 @@ def _partitions(consumer: Consumer, topic: str) -> list[int]:
 def _ranges(consumer: Consumer, topic: str) -> dict[int, tuple[int, int]]:
     """Lowest offset and end of each partition."""
     return {
-        partition: consumer.get_watermark_offsets(TopicPartition(topic, partition), timeout=ANSWER_SECONDS)
+        partition: settled(
+            partial(consumer.get_watermark_offsets, TopicPartition(topic, partition), timeout=ANSWER_SECONDS)
+        )
         for partition in _partitions(consumer, topic)
     }
 
