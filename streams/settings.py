@@ -75,6 +75,12 @@ class Kafka(Section):
         None, description="Certificate authorities that the brokers' certificates are checked with."
     )
 
+    @model_validator(mode="after")
+    def _sasl_has_credentials(self) -> Kafka:
+        if self.security.startswith("sasl") and not (self.username and self.password):
+            raise ValueError(f"security {self.security} needs username and password")
+        return self
+
 
 class Registry(Section):
     url: Text = Field("http://127.0.0.1:8081", description="Confluent-compatible schema registry.")

@@ -29,6 +29,7 @@ class Exposition(Collector):
         status = self._status()
         yield InfoMetricFamily(_PREFIX + "worker", "The worker's name.", {"name": status.name})
         yield from _agent_gauges(status.agents)
+        yield from _waiting(status.agents)
         yield from _agent_counters(status.agents)
         yield from _failures(status.agents)
         yield from _models(status.models)
@@ -61,6 +62,15 @@ def _agent_gauges(agents: tuple[AgentStatus, ...]) -> Iterator[Metric]:
         (((a.name,), a.partitions) for a in agents),
     )
     yield _gauge(
+        "messages_per_second",
+        "Messages finished in the last 10 s, per second.",
+        ("agent",),
+        (((a.name,), a.rate) for a in agents),
+    )
+
+
+def _waiting(agents: tuple[AgentStatus, ...]) -> Iterator[Metric]:
+    yield _gauge(
         "waiting_messages",
         "Messages that wait in place for a neighbour.",
         ("agent", "what"),
@@ -71,12 +81,6 @@ def _agent_gauges(agents: tuple[AgentStatus, ...]) -> Iterator[Metric]:
         "How long the first of them has waited.",
         ("agent", "what"),
         (((a.name, wait.what), wait.seconds) for a in agents for wait in a.waiting),
-    )
-    yield _gauge(
-        "messages_per_second",
-        "Messages finished in the last 10 s, per second.",
-        ("agent",),
-        (((a.name,), a.rate) for a in agents),
     )
 
 

@@ -45,10 +45,10 @@ def _print(found: Overview) -> None:
 
 
 def _row(row: AgentRow) -> tuple[object, ...]:
-    lag = "?" if row.lag is None else row.lag
     told = row.status
     if told is None:
-        return row.agent, "-", "not here", lag
+        return row.agent, "-", "not here", "?" if row.lag is None else row.lag
+    lag = told.lag if row.lag is None else row.lag
     waiting = ", ".join(f"{wait.what} ({wait.seconds:.0f} s)" for wait in told.waiting)
     state = f"{told.state}: {told.detail}" if told.detail else told.state
     dead = sum(told.dead_letters.values())

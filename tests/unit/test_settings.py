@@ -115,6 +115,7 @@ def test_settings_cannot_be_changed():
         ("worker: {stall: yes}", "worker.stall: expected a duration"),
         ("worker: {stall: 0}", "worker.stall: must be longer than nothing"),
         ("worker: {grace: 1h}", "settings: worker.grace must be shorter than worker.session_timeout"),
+        ("kafka: {security: sasl_ssl, username: me}", "kafka: security sasl_ssl needs username and password"),
         ("kafka: here", "kafka: Input should be a valid dictionary"),
         ("- site", "expected `key: value` lines, keys are site, kafka,"),
         ("1: 2", "expected `key: value` lines"),
