@@ -33,8 +33,10 @@ def list_letters(
     *,
     agent: Annotated[str | None, typer.Option(help="Only those that this agent could not process.")] = None,
     reason: Annotated[str | None, typer.Option(help="Only those with this reason, such as `undecodable`.")] = None,
-    after: Annotated[str | None, typer.Option(help="Only messages since then: 2h, 3d, or ISO 8601.")] = None,
-    before: Annotated[str | None, typer.Option(help="Only messages before then.")] = None,
+    after: Annotated[
+        str | None, typer.Option(metavar="TIME", help="Only messages since then: 2h, 3d, or ISO 8601.")
+    ] = None,
+    before: Annotated[str | None, typer.Option(metavar="TIME", help="Only messages before then.")] = None,
     limit: Annotated[int, typer.Option(min=1, help="At most so many.")] = 50,
     as_json: JsonOption = False,
 ) -> None:

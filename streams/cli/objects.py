@@ -26,8 +26,12 @@ def commands() -> typer.Typer:
 def list_objects(
     ctx: typer.Context,
     *,
-    camera: Annotated[list[str] | None, typer.Option(help="Only objects of this camera; repeat for several.")] = None,
-    label: Annotated[list[str] | None, typer.Option(help="Only objects with this label; repeat for several.")] = None,
+    camera: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="Only objects of this camera; repeat for several.")
+    ] = None,
+    label: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="Only objects with this label; repeat for several.")
+    ] = None,
     limit: Annotated[int, typer.Option(min=1, help="At most so many.")] = 50,
     as_json: JsonOption = False,
 ) -> None:

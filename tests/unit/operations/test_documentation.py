@@ -66,10 +66,11 @@ def test_every_command_is_described():
         "worker [AGENT...]`",
         "objects show ID`",
         "tail TOPIC [--from-beginning]",
-        "dead-letters list",
+        "dead-letters list [--agent AGENT]",
+        "objects list [--camera NAME]...",
         "topics create",
         "local up",
-        "search [TEXT] [--like OBJECT] [--camera CAMERA]...",
+        "search [TEXT] [--like OBJECT]",
     ):
         assert f"`nvr-streams {command}" in commands
 
