@@ -203,4 +203,5 @@ def consumer_class(
         "on_ready": on_ready,
         "on_overtaken": on_overtaken,
     }
-    return type("SafeConsumer", (SafeConsumer,), {name: staticmethod(call) for name, call in callbacks.items()})
+    body = {name: staticmethod(call) for name, call in callbacks.items()}
+    return type("SafeConsumer", (SafeConsumer,), {"__module__": __name__, **body})

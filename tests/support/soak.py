@@ -7,6 +7,7 @@ import random
 import struct
 from collections.abc import Awaitable, Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Final
@@ -14,7 +15,6 @@ from typing import Final
 import cv2
 import numpy as np
 from qdrant_client import QdrantClient
-from tests.support.fake_embedder import FakeEmbedder
 
 from streams.adapters.catalogue import Catalogue
 from streams.adapters.codec import Codec
@@ -28,6 +28,7 @@ from streams.pipeline import pipeline
 from streams.runtime.loopback import Loopback
 from streams.settings import Settings
 from tests.support.fake_cameras import FakeCameras
+from tests.support.fake_embedder import FakeEmbedder
 from tests.support.fake_index import FakeIndex
 
 MODEL: Final = "fake"
@@ -79,11 +80,15 @@ class Outcome:
 
 
 def _compare(name: str, one: object, two: object) -> Iterator[str]:
-    left = set(one.items() if isinstance(one, dict) else one)  # type: ignore[call-overload]
-    right = set(two.items() if isinstance(two, dict) else two)  # type: ignore[call-overload]
+    if isinstance(one, dict) and isinstance(two, dict):
+        for key in sorted(one.keys() & two.keys()):
+            if one[key] != two[key]:
+                yield f"{name}: {key} differs:\n  {one[key]}\n  {two[key]}"
+                break
+    left, right = frozenset(one), frozenset(two)  # type: ignore[call-overload]
     for word, rest in (("only in the first", left - right), ("only in the second", right - left)):
         if rest:
-            yield f"{name}: {len(rest)} {word}, such as {str(next(iter(rest)))[:600]}"
+            yield f"{name}: {len(rest)} {word}, such as {next(iter(rest))}"
 
 
 # ---- the script
@@ -230,7 +235,7 @@ async def undisturbed(settings: Settings, sent: list[Sent]) -> Outcome:
         documents=_placeless(documents, root),
         updates=frozenset(m for m in loop.published if isinstance(m, TrackedObjectUpdate)),
         points={key: document.record.revision for key, document in documents.items()},
-        pictures=frozenset(await store.names("")),
+        pictures=frozenset(await store.names("objects")),
         letters=frozenset(buried),
     )
 
@@ -261,19 +266,20 @@ async def left_behind(settings: Settings, codec: Codec) -> Outcome:
         documents=_placeless(documents, store.location),
         updates=frozenset(await messages(TrackedObjectUpdate)),  # type: ignore[arg-type]
         points=_points(settings),
-        pictures=frozenset(await store.names("")),
+        pictures=frozenset(await store.names("objects")),
         letters=frozenset(letters),
     )
 
 
 def _points(settings: Settings) -> dict[str, int]:
     client = QdrantClient(url=settings.index.url, check_compatibility=False)
-    found, start = {}, None
-    while True:
-        points, start = client.scroll(settings.index.collection, limit=500, offset=start, with_payload=True)
-        found |= {str(point.payload["object_id"]): int(point.payload["version"]) for point in points if point.payload}
-        if start is None:
-            return found
+    found, start = dict[str, int](), None
+    with closing(client):
+        while True:
+            points, start = client.scroll(settings.index.collection, limit=500, offset=start, with_payload=True)
+            found |= {str(p.payload["object_id"]): int(p.payload["version"]) for p in points if p.payload}
+            if start is None:
+                return found
 
 
 def _digest(value: bytes) -> bytes:

@@ -1,0 +1,136 @@
+"""One installation for a test: settings in a file, topics and schemas in place, workers as processes."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import yaml
+from confluent_kafka import Producer
+
+from streams.adapters.catalogue import Catalogue
+from streams.adapters.codec import Codec
+from streams.adapters.kafka import Plain, client_config
+from streams.adapters.registry import Registry
+from streams.adapters.schema_files import SchemaFiles
+from streams.domain.messages import Event
+from streams.operations.lags import group_lags
+from streams.operations.schemas import register
+from streams.operations.topics import create, needed
+from streams.pipeline import outline
+from streams.settings import Settings, load
+from tests.support.services import Services
+from tests.support.soak import MODEL, Sent
+
+
+@dataclass
+class Site:
+    """One installation: settings in a file, topics and schemas in place, workers as processes."""
+
+    folder: Path
+    settings: Settings
+    codec: Codec
+    workers: dict[int, subprocess.Popen[bytes]] = field(default_factory=dict)
+    starts: int = 0
+    environment: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def catalogue(self) -> Catalogue:
+        return Catalogue(self.settings.kafka.prefix)
+
+    def start(self, number: int) -> None:
+        self.starts += 1
+        environment = {
+            **os.environ,
+            **self.environment,
+            "NVR_STREAMS__WORKER__NAME": f"w{number}",
+            "NVR_STREAMS__WORKER__DATA": str(self.folder / f"data-{number}"),
+        }
+        command = [
+            sys.executable,
+            "-W",
+            "ignore",
+            "-m",
+            "tests.support.soak_worker",
+            str(self.folder / "settings.yaml"),
+        ]
+        with (self.folder / f"worker-{number}.{self.starts}.log").open("wb") as log:
+            self.workers[number] = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
+
+    def end(self, number: int, how: signal.Signals) -> int:
+        self.workers[number].send_signal(how)
+        return self.workers.pop(number).wait(40)
+
+    def lag(self) -> dict[str, int | None]:
+        agents = outline(model=MODEL, collection=self.settings.index.collection)
+        groups = {
+            self.catalogue.app_id(agent.name): [
+                self.catalogue.topic_name(message, agent.model) for message in agent.consumes
+            ]
+            for agent in agents
+        }
+        return group_lags(self.settings.kafka, groups)
+
+    def wait_until_done(self, seconds: float) -> None:
+        until = time.monotonic() + seconds
+        while any(lag != 0 for lag in self.lag().values()):
+            assert time.monotonic() < until, f"still behind: {self.lag()}\n{self.logs()}"
+            assert all(worker.poll() is None for worker in self.workers.values()), f"a worker died\n{self.logs()}"
+            time.sleep(0.5)
+
+    def logs(self) -> str:
+        return "\n".join(f"--- {log.name}\n{log.read_text()[-3000:]}" for log in sorted(self.folder.glob("*.log")))
+
+
+@contextmanager
+def site(services: Services, prefix: str, folder: Path, index: str, **worker: object) -> Iterator[Site]:
+    settings_file = folder / "settings.yaml"
+    settings_file.write_text(
+        yaml.safe_dump(
+            {
+                "kafka": {"bootstrap": services.bootstrap, "prefix": prefix},
+                "registry": {"url": services.registry_url},
+                "store": {"url": (folder / "store").as_uri(), "read": [(folder / "frames").as_uri()]},
+                "index": {"url": index},
+                "embedding": {"model": MODEL},
+                "worker": {"session_timeout": "6s", "grace": "3s", "port": 0, **worker},
+            }
+        )
+    )
+    (folder / "frames").mkdir()
+    settings = load(settings_file)
+    catalogue = Catalogue(prefix)
+    agents = outline(model=MODEL, collection=settings.index.collection)
+    topics = needed(catalogue, [MODEL], [agent.name for agent in agents if agent.state])
+    create(settings.kafka, topics)
+    with Registry(settings.registry) as registry:
+        asyncio.run(register(registry, topics, SchemaFiles()))
+        made = Site(folder, settings, Codec(catalogue, registry))
+        try:
+            yield made
+        finally:
+            for process in made.workers.values():
+                process.kill()
+                process.wait(10)
+
+
+def feed(site: Site, sent: Sequence[Sent], *, seconds: float = 0, partitioner: str = "murmur2_random") -> None:
+    """Evenly over the time, so that kills come between."""
+    config: dict[str, Plain] = {**client_config(site.settings.kafka), "partitioner": partitioner}
+    producer, topic = Producer(config), site.catalogue.topic_name(Event)
+    begin = time.monotonic()
+    for number, record in enumerate(sent):
+        producer.produce(topic, record.value, key=record.key, timestamp=record.time // 1000)
+        producer.poll(0)
+        ahead = begin + seconds * number / len(sent) - time.monotonic()
+        if ahead > 0.05:
+            time.sleep(ahead)
+    assert producer.flush(30) == 0
