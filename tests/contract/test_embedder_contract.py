@@ -52,11 +52,11 @@ async def test_vectors_are_float32_of_the_models_dimension_and_unit_length(embed
 
 
 async def test_32_calls_at_once_give_the_vectors_of_one_after_another(embedder, crops) -> None:
-    texts, pictures = [*TEXTS[:4]] * 5, [*crops, *crops[:4]]
-    serial = [await embedder.embed_text(text) for text in TEXTS[:4]] * 5
-    serial += [await embedder.embed_picture(crop) for crop in pictures]
+    texts, pictures = TEXTS[:4], crops[:4]
+    serial = [await embedder.embed_text(text) for text in texts] * 5
+    serial += [await embedder.embed_picture(picture) for picture in pictures] * 3
 
-    parallel = await asyncio.gather(*map(embedder.embed_text, texts), *map(embedder.embed_picture, pictures))
+    parallel = await asyncio.gather(*map(embedder.embed_text, texts * 5), *map(embedder.embed_picture, pictures * 3))
 
     assert len(parallel) == 32
     assert max(float(np.abs(one - other).max()) for one, other in zip(parallel, serial, strict=True)) <= 1e-5
