@@ -14,11 +14,10 @@ import cv2
 import structlog
 from filelock import FileLock, Timeout
 
-from streams.adapters.addresses import announced
 from streams.adapters.catalogue import Catalogue
 from streams.adapters.codec import Codec
 from streams.adapters.embedder import open_embedder
-from streams.adapters.http import Answers, serve
+from streams.adapters.http import Answers, Parameters, serve
 from streams.adapters.logs import configure
 from streams.adapters.pictures import StoredPictures
 from streams.adapters.qdrant import open_index
@@ -86,7 +85,6 @@ async def _work(settings: Settings, names: tuple[str, ...]) -> None:
             status=telemetry.status, metrics=telemetry.exposition, search=desk.search, find_object=desk.find_object
         )
         url = await stack.enter_async_context(serve(settings.worker, answers))
-        stack.enter_context(announced(settings.worker.data, settings.worker.name, url))
         log.info("health, metrics and search", url=url)
         registry = stack.enter_context(Registry(settings.registry))
         catalogue, cameras = Catalogue(settings.kafka.prefix), CameraView()
@@ -119,7 +117,7 @@ async def open_ports(settings: Settings, telemetry: Telemetry) -> AsyncIterator[
     async with AsyncExitStack() as stack:
         threads = stack.enter_context(ThreadPoolExecutor(settings.worker.threads, thread_name_prefix="pictures"))
         pictures = StoredPictures(Store(settings.store), threads, max_pixels=settings.store.max_pixels)
-        embedder = await stack.enter_async_context(_embedder(settings, telemetry))
+        embedder = await _embedder(stack, settings, telemetry)
         space = Space(model=settings.embedding.model, dim=embedder.dim if embedder else 0)
         index = await _patiently(stack, settings, space, pictures)
         yield Ports(pictures=pictures, embedder=embedder, index=index)
@@ -154,13 +152,21 @@ class _Desk:
     settings: Settings
     searching: Search | None = None
 
-    async def search(self, parameters: dict[str, tuple[str, ...]]) -> list[Hit]:
+    async def search(self, parameters: Parameters) -> list[Hit]:
         if self.searching is None:
             raise Outage("worker", "it is still starting", retry_after=AGAIN_SECONDS)
         return await self.searching.answer(parameters)
 
     async def find_object(self, object_id: str) -> Message:
         return await asyncio.to_thread(asyncio.run, find_object(self.settings, object_id))
+
+
+async def _embedder(stack: AsyncExitStack, settings: Settings, telemetry: Telemetry) -> Embedder | None:
+    if not settings.embedding.enabled:
+        return None
+    embedder = await open_embedder(settings.embedding, settings.models, telemetry)
+    stack.push_async_callback(embedder.close)
+    return embedder
 
 
 async def _patiently(stack: AsyncExitStack, settings: Settings, space: Space, pictures: Pictures) -> Index:
