@@ -7,12 +7,10 @@ from collections.abc import AsyncIterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import cv2
 import structlog
-from filelock import FileLock, Timeout
 
 from streams.adapters.catalogue import Catalogue
 from streams.adapters.codec import Codec
@@ -36,7 +34,6 @@ from streams.operations.topics import needed, unfit
 from streams.pipeline import pipeline
 from streams.ports import Embedder, Hit, Index, Pictures
 from streams.runtime.broadcast import Broadcast
-from streams.runtime.supervisor import Supervisor
 from streams.runtime.views import CameraView
 from streams.runtime.watchdog import RESTART, leave
 from streams.runtime.worker import Worker
@@ -46,22 +43,6 @@ log = structlog.get_logger(__name__)
 
 AGAIN_SECONDS = 2.0
 """How soon a neighbour that was down at the start is asked again."""
-
-
-def run_worker(settings: Settings, agents: tuple[str, ...]) -> int:
-    """Run agents (all when none is named) until stopped; returns the exit code.
-
-    A worker whose watchdog ends it is started again. Raises `SettingsError` when one of the same name runs already.
-    """
-    settings.worker.data.mkdir(parents=True, exist_ok=True)
-    lock = FileLock(settings.worker.data / f"worker-{settings.worker.name}.lock")
-    try:
-        with lock.acquire(timeout=0):
-            return Supervisor(partial(work, settings, agents)).run()
-    except Timeout as error:
-        raise SettingsError(
-            f"worker.name: a worker named {settings.worker.name} runs already; two of one name would fence each other"
-        ) from error
 
 
 def work(settings: Settings, agents: tuple[str, ...]) -> None:

@@ -69,6 +69,10 @@ class Search:
             )
         )
 
+    async def count(self) -> int:
+        """How many objects can be found."""
+        return await self._index.count()
+
     async def answer(self, parameters: Mapping[str, tuple[str, ...]]) -> list[Hit]:
         """The hits for a query string. Raises `ValueError` for a wrong one, and what `run` raises."""
         return await self.run(request_of(parameters))

@@ -62,15 +62,15 @@ def search(
         )
     except ValueError as error:
         raise typer.BadParameter(str(error)) from error
-    _print(request, asyncio.run(find(settings, request, opener=_open)), as_json=as_json)
+    _print(request, asyncio.run(find(settings, request, opener=open_search)), as_json=as_json)
 
 
 @asynccontextmanager
-async def _open(settings: Settings) -> AsyncIterator[Search]:
+async def open_search(settings: Settings) -> AsyncIterator[Search]:
     """Models and the index take seconds to import alone, and a worker mostly answers instead."""
-    from streams.app import open_search
+    from streams.app import open_search as opened
 
-    async with open_search(settings) as search:
+    async with opened(settings) as search:
         yield search
 
 

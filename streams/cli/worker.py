@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from streams.operations.supervision import supervise
 from streams.pipeline import outline
 from streams.settings import Settings
 
@@ -23,6 +24,11 @@ def worker(
     known = [agent.name for agent in outline(model=settings.embedding.model, collection=settings.index.collection)]
     if unknown := [name for name in agents or () if name not in known]:
         raise typer.BadParameter(f"no agent {', '.join(unknown)}; there are {', '.join(known)}")
-    from streams.app import run_worker
+    raise typer.Exit(supervise(work, settings, tuple(dict.fromkeys(agents or ()))))
 
-    raise typer.Exit(run_worker(settings, tuple(dict.fromkeys(agents or ()))))
+
+def work(settings: Settings, agents: tuple[str, ...]) -> None:
+    """The supervised process; its supervisor needs none of what this loads."""
+    from streams.app import work
+
+    work(settings, agents)

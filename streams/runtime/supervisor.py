@@ -44,7 +44,7 @@ class Supervisor:
             began = time.monotonic()
             code = self._run_child()
             if self._stopping.is_set() or not (code == RESTART or code < 0):
-                return 0 if code < 0 else code
+                return max(code, 0)
             pause = self._first_pause if time.monotonic() - began > STEADY else min(pause * 2, LONGEST_PAUSE)
             log.warning("the worker ended, starting it again", code=code, seconds=pause)
             self._stopping.wait(pause)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import random
 import struct
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, fields, replace
@@ -23,7 +23,7 @@ from streams.adapters.store import Store
 from streams.domain.messages import Document, Event, Message, ObjectRecord, TrackedObjectUpdate
 from streams.domain.retention import Retention
 from streams.domain.values import SECOND, Box, FrameRef, Instant, Phase
-from streams.operations.reading import whole
+from streams.operations.reading import Record, whole
 from streams.pipeline import pipeline
 from streams.runtime.loopback import Loopback
 from streams.settings import Settings
@@ -59,8 +59,9 @@ class Sent:
 class Outcome:
     """Everything that a run leaves behind; where the store lies does not count."""
 
-    objects: dict[str, ObjectRecord]
-    documents: dict[str, Document]
+    objects: dict[str, str]
+    documents: dict[str, str]
+    """As text, the place of the store cut out."""
     updates: frozenset[TrackedObjectUpdate]
     points: dict[str, int]
     """Object id to version."""
@@ -256,7 +257,7 @@ async def left_behind(settings: Settings, codec: Codec) -> Outcome:
         return [await codec.decode(topic, r.key, r.value, at=r.time) for r in whole(settings.kafka, topic)]
 
     letters = {
-        (dict(r.headers)["dlt.agent"].decode(), dict(r.headers)["dlt.reason"].decode(), _digest(r.value or b""))
+        (_header(r, "dlt.agent"), _header(r, "dlt.reason"), _digest(r.value or b""))
         for r in whole(settings.kafka, catalogue.dead_letters)
     }
     objects = {m.key: m for m in await messages(ObjectRecord)}
@@ -282,10 +283,14 @@ def _points(settings: Settings) -> dict[str, int]:
                 return found
 
 
+def _header(record: Record, name: str) -> str:
+    return (dict(record.headers)[name] or b"").decode()
+
+
 def _digest(value: bytes) -> bytes:
     return hashlib.sha256(value).digest()
 
 
-def _placeless(messages: dict[str, Message], root: str) -> dict[str, object]:
+def _placeless(messages: Mapping[str, Message], root: str) -> dict[str, str]:
     """As text, since messages hold dictionaries; with the place of the store cut out."""
     return {key: repr(message).replace(root, "<store>") for key, message in messages.items()}
