@@ -75,14 +75,16 @@ class Topic:
 class Catalogue:
     """The topics of one installation, whose names in Kafka all start with `<prefix>-`."""
 
-    def __init__(self, prefix: str, folder: Path | None = None) -> None:
-        """Read the topic files. `folder` defaults to the shipped `schemas/topics`.
+    def __init__(
+        self, prefix: str, folder: Path | None = None, *, records: tuple[type[Message], ...] = RECORDS
+    ) -> None:
+        """Read the topic files, which name classes of `records`. `folder` defaults to the shipped `schemas/topics`.
 
         Raises `msgspec.ValidationError` naming the field that a file lacks or should not have.
         """
         files = sorted((folder or shipped("schemas", "topics")).glob("*.yaml"))
         self._prefix = prefix
-        self._topics = tuple(read_topic(file) for file in files)
+        self._topics = tuple(read_topic(file, records) for file in files)
         self._by_message = {topic.message: topic for topic in self._topics if topic.message}
         self._changelog = next(topic for topic in self._topics if APP in topic.name)
 
@@ -173,10 +175,10 @@ class _File(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     readers: tuple[str, ...]
 
 
-def read_topic(file: Path) -> Topic:
+def read_topic(file: Path, records: tuple[type[Message], ...] = RECORDS) -> Topic:
     """Read one topic's file. Raises `msgspec.ValidationError` naming what is wrong."""
     said = msgspec.yaml.decode(file.read_bytes(), type=_File)
-    classes = {record.__name__: record for record in RECORDS}
+    classes = {record.__name__: record for record in records}
     if said.message is not None and said.message not in classes:
         raise msgspec.ValidationError(f"{file.name}: no message {said.message}")
     return Topic(

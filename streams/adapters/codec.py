@@ -55,7 +55,8 @@ class Codec:
     def __init__(self, catalogue: Catalogue, registry: Schemas, files: SchemaFiles | None = None) -> None:
         self._catalogue = catalogue
         self._registry = registry
-        self._files = files or SchemaFiles()
+        self.files = files or SchemaFiles()
+        """Where the schemas lie, those of states too."""
         self._channel = cache(self._open)
         self._ids: Once[str, int] = Once(self._registered)
         self._readers: Once[tuple[str, int], Read] = Once(self._reader)
@@ -94,7 +95,7 @@ class Codec:
         record = self._catalogue.message_of(topic)
         if record is None:
             raise LookupError(f"{topic} has no schema: its records are bytes of any kind")
-        schema = self._files.frozen(subject_of(self._catalogue.topic(topic).subject))[-1]
+        schema = self.files.frozen(subject_of(self._catalogue.topic(topic).subject))[-1]
         return _Channel(topic=topic, record=record, schema=schema, form=AvroForm(record, schema))
 
     async def _registered(self, topic: str) -> int:

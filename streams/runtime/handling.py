@@ -48,7 +48,7 @@ class Handler(Generic[S]):
         meter: AgentMeter,
     ) -> None:
         self._agent, self._codec, self._catalogue, self._meter = agent, codec, catalogue, meter
-        self._states = StateCodec(agent.state)
+        self._states = StateCodec(agent.state, codec.files)
         self._partitions, self._source = partitions, f"nvr-streams/{site}/{agent.name}"
 
     def load(self, encoded: bytes | None) -> S | None:

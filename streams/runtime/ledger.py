@@ -14,6 +14,7 @@ from typing import Protocol
 import structlog
 from faust.types import TP
 
+from streams.adapters.telemetry import AgentMeter
 from streams.domain.values import Instant
 
 log = structlog.get_logger(__name__)
@@ -63,10 +64,14 @@ class Partition:
 
 
 class Ledger:
-    def __init__(self, source: Callable[[], Source], commit: Callable[[Mapping[TP, int]], Awaitable[bool]]) -> None:
-        self._source, self._commit = source, commit
+    def __init__(
+        self,
+        source: Callable[[], Source],
+        commit: Callable[[Mapping[TP, int]], Awaitable[bool]],
+        meter: AgentMeter,
+    ) -> None:
+        self._source, self._commit, self._meter = source, commit, meter
         self.partitions: dict[TP, Partition] = {}
-        self.rewinds = self.holes = self.repeats = 0
 
     def partition(self, tp: TP, generation: int) -> Partition:
         found = self.partitions.get(tp)
@@ -80,13 +85,12 @@ class Ledger:
         partition = self.partition(tp, generation)
         predecessor = self._source().predecessor(tp, offset)
         if offset < partition.expected:
-            self.repeats += 1
             return None
         if offset > partition.expected:
             if predecessor is None or predecessor >= partition.expected:
                 await self._go_back(partition, tp, offset)
                 return None
-            self.holes += 1  # nothing lies between: compaction, retention, transaction markers
+            self._meter.gap(offset - partition.expected)  # nothing lies between: compaction, transaction markers
         partition.expected, partition.time = offset + 1, time
         partition.open += 1
         slot = Slot(tp, offset, partition)
@@ -95,7 +99,7 @@ class Ledger:
 
     async def _go_back(self, partition: Partition, tp: TP, offset: int) -> None:
         """Messages were dropped between the broker and us: hand everything out again from what is expected."""
-        self.rewinds += 1
+        self._meter.rewound()
         log.warning(
             "messages skipped, rewinding",
             topic=tp.topic,

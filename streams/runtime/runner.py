@@ -75,7 +75,7 @@ class AgentRunner(Generic[S]):
         self._app.on_partitions_assigned.connect(self._assigned, weak=False)
         self._app.on_partitions_revoked.connect(self._revoked, weak=False)
 
-        self._ledger = Ledger(lambda: self._consumer, self._commit_offsets)
+        self._ledger = Ledger(lambda: self._consumer, self._commit_offsets, meter)
         self._states = States(self._store)
         self._committer = Committer(broker, changelog=self._changelog, written=self._written, fatal=fatal, meter=meter)
         handler = Handler(
