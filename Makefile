@@ -29,7 +29,7 @@ format: $(READY) ## put the code into shape
 	$(BIN)/ruff format -q .
 
 docs: $(READY) ## write the generated parts of the README anew
-	$(BIN)/python -m streams.operations.documentation README.md
+	$(BIN)/python -m streams.cli.documentation README.md
 
 lock: $(READY) ## resolve the dependencies anew into requirements.txt
 	$(BIN)/uv pip compile -q --extra dev --extra rocksdb --no-header --no-annotate --no-emit-index-url --upgrade pyproject.toml -o requirements.txt
