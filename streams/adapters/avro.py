@@ -39,7 +39,7 @@ class AvroForm(Generic[T]):
     def __init__(self, record: type[T], schema: str) -> None:
         self._record = record
         self._schema = wire_schema(schema)
-        self._encodable = encodable(self._schema)
+        self._encodable = encodable(parse_schema(json.loads(schema)))
 
     def body(self, value: T) -> bytes:
         """The bare Avro body. Raises `Poison` (`unencodable`) naming the field that cannot be written."""

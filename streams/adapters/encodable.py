@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import operator
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
 import numpy as np
@@ -21,9 +22,14 @@ Convert = Callable[[object], object]
 
 _BITS = {"int": 31, "long": 63}
 
+_EPOCH, _MICROSECOND = datetime(1970, 1, 1, tzinfo=UTC), timedelta(microseconds=1)
+_EARLIEST = (datetime.min.replace(tzinfo=UTC) - _EPOCH) // _MICROSECOND
+_LATEST = (datetime.max.replace(tzinfo=UTC) - _EPOCH) // _MICROSECOND
+"""What stock deserializers can turn into a date: any other time would fail in the hands of every consumer."""
+
 
 def encodable(schema: Schema) -> Convert:
-    """Compile `schema` (parsed by fastavro, without logical types) into a function.
+    """Compile `schema` (parsed by fastavro) into a function.
 
     The function raises `Poison` such as `unencodable: facts.score: nan, expected a finite double`.
     """
@@ -58,7 +64,10 @@ def _branch(schema: Schema) -> str:
 def _leaf(schema: Schema, path: str) -> Convert:
     match schema:
         case "int" | "long" as kind:
-            return _integer(kind, path)
+            limit = 1 << _BITS[kind]
+            return _integer(-limit, limit - 1, path, f"an integer that fits {kind}")
+        case {"type": "long", "logicalType": "timestamp-micros"}:
+            return _integer(_EARLIEST, _LATEST, path, "a time (µs) between the years 1 and 9999")
         case "double":
             return _double(path)
         case "boolean":
@@ -71,16 +80,14 @@ def _leaf(schema: Schema, path: str) -> Convert:
             raise TypeError(f"{path}: no support for the schema {schema}")
 
 
-def _integer(kind: str, path: str) -> Convert:
-    limit = 1 << _BITS[kind]
-
+def _integer(low: int, high: int, path: str, expected: str) -> Convert:
     def convert(value: object) -> object:
-        if type(value) is int and -limit <= value < limit:
+        if type(value) is int and low <= value <= high:
             return value
         plain = _without_numpy(value)
-        if isinstance(plain, int) and not isinstance(plain, bool) and -limit <= plain < limit:
+        if isinstance(plain, int) and not isinstance(plain, bool) and low <= plain <= high:
             return int(plain)
-        raise _misfit(path, value, f"an integer that fits {kind}")
+        raise _misfit(path, value, expected)
 
     return convert
 

@@ -11,6 +11,7 @@ from streams.domain.crops import crop, crop_name, crop_region
 from streams.domain.errors import Gone
 from streams.domain.geometry import THUMBNAIL_HEIGHT
 from streams.domain.messages import Crop, Event, Message, Sighting
+from streams.domain.plausibility import check_box, check_event, is_empty
 from streams.domain.retention import Retention
 from streams.domain.sightings import (
     Ended,
@@ -41,7 +42,8 @@ def track(
 ) -> Agent[State]:
     """Events become sightings and crops.
 
-    A picture that cannot be read makes its event a dead letter; the next event carries all facts again.
+    An event that cannot be true, or whose picture cannot be read, is a dead letter; the next one carries all facts
+    again.
     """
     scissors = _Scissors(pictures=pictures, wants_thumbnails=wants_thumbnails, wants_crop=wants_crop)
     tracker = _Tracker(cameras=cameras, scissors=scissors, retention=retention)
@@ -64,6 +66,7 @@ class _Tracker:
     async def handle(self, state: State | None, message: Message, at: Instant) -> Step[State]:
         if isinstance(state, Ended) or not isinstance(message, Event):
             return Step(state)
+        check_event(message, at)
         camera = self.cameras.get(message.camera)
         if camera is None and state is None:
             return Step(None)
@@ -99,8 +102,9 @@ class _Scissors:
     wants_crop: Callable[[Camera, Event], bool]
 
     async def cut(self, camera: Camera, event: Event, known: Tracking) -> tuple[Tracking, tuple[Crop, ...]]:
-        if (frame := frame_of(event)) is None:
+        if (frame := frame_of(event)) is None or is_empty(event.box):
             return known, ()
+        check_box(event.box, frame)
         if self.wants_thumbnails(camera):
             known = await self._thumbnail(event, frame, known)
         if self.wants_crop(camera, event):

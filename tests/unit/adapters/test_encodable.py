@@ -14,13 +14,14 @@ from hypothesis import strategies as st
 from streams.adapters.avro import AvroForm
 from streams.adapters.schema_files import SchemaFiles
 from streams.domain.errors import Poison
-from streams.domain.messages import Event, Sighting
+from streams.domain.messages import Event, ObjectRecord, Sighting
 from streams.domain.values import Attribute, Box, PathPoint
-from tests.support.builders import event, sighting
+from tests.support.builders import event, record, sighting
 
 FILES = SchemaFiles()
 EVENT = FILES.frozen("events-value")[-1]
 SIGHTING = FILES.frozen("sightings-value")[-1]
+OBJECTS = FILES.frozen("objects-value")[-1]
 
 
 def written_and_read(**parts: Any) -> Event:
@@ -108,11 +109,17 @@ class TestNonsenseIsRefusedByName:
     def test_a_whole_number_that_does_not_fit(self, area: Any) -> None:
         assert refusal(area=area) == f"area: {area!s:.80}, expected an integer that fits int"
 
-    def test_a_time_beyond_64_bits(self) -> None:
-        assert refusal(frame_time=2**63) == f"frame_time: {2**63}, expected an integer that fits long"
+    @pytest.mark.parametrize("time", [2**63, 2**63 - 1, 253_402_300_800_000_000, -62_135_596_800_000_001, 0.5])
+    def test_a_time_that_no_calendar_has(self, time: Any) -> None:
+        """Deserializers that make dates of times would fail on it."""
+        assert refusal(frame_time=time) == f"frame_time: {time}, expected a time (µs) between the years 1 and 9999"
+        assert refusal(end_time=time).startswith("end_time: ")
 
     def test_the_largest_numbers_still_fit(self) -> None:
-        assert written_and_read(area=2**31 - 1, frame_time=2**63 - 1).frame_time == 2**63 - 1
+        read = written_and_read(area=2**31 - 1, frame_time=253_402_300_799_999_999, start_time=-62_135_596_800_000_000)
+        assert (read.area, read.frame_time) == (2**31 - 1, 253_402_300_799_999_999)
+        body = AvroForm(ObjectRecord, OBJECTS).body(record(revision=2**63 - 1))
+        assert AvroForm(ObjectRecord, OBJECTS).reader(OBJECTS)(body).revision == 2**63 - 1
 
     def test_a_value_deep_inside_is_named_by_its_path(self) -> None:
         face = Attribute(label="face", score=math.nan, box=Box(0, 0, 1, 1))

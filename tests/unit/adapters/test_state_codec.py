@@ -56,7 +56,7 @@ V1, V2 = schema("Counting", COUNT), schema("Counting", COUNT, SHARE, DEADLINE)
 
 def test_states_of_all_phases_come_back_as_they_were(tmp_path: Path) -> None:
     states = codec(tmp_path, V2)
-    for state in (Counting(count=3), Counting(count=-1, share=0.25, deadline=2**60), Stopped(deadline=7)):
+    for state in (Counting(count=3), Counting(count=-1, share=0.25, deadline=2**53), Stopped(deadline=7)):
         assert states.loads(states.dumps(state)) == state
 
 
