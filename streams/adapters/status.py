@@ -30,6 +30,8 @@ class Waiting:
     what: str
     messages: int
     seconds: float
+    why: str = ""
+    """What the neighbour's failure said last, without credentials."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

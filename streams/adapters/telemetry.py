@@ -22,6 +22,7 @@ from streams.adapters.status import (
     WorkerStatus,
     WorkStatus,
 )
+from streams.setting_errors import without_credentials
 
 Clock = Callable[[], float]
 """Seconds on a clock that never goes back."""
@@ -85,6 +86,7 @@ class AgentMeter:
         self._rate = Rate(clock)
         self._in_flight = self._partitions = 0
         self._waits: dict[str, deque[float]] = {}
+        self._whys: dict[str, str] = {}
         self._lags: dict[tuple[str, int], int] = {}
         self._handled = self._rewinds = self._gap_offsets = self._overtaken = self._deadlines = 0
         self._failures: Counter[str] = Counter()
@@ -133,13 +135,17 @@ class AgentMeter:
         self._buried[reason] += 1
 
     @contextmanager
-    def waiting(self, what: str) -> Iterator[None]:
-        """One message waits for a neighbour as long as the block lasts."""
+    def waiting(self, what: str, why: str = "") -> Iterator[bool]:
+        """One message waits for a neighbour as long as the block lasts; `why` is what its failure said.
+
+        Yields whether it is the only one, so that an outage is logged once and not by every message.
+        """
         waits = self._waits.setdefault(what, deque())
+        self._whys[what] = without_credentials(why)
         began = self._clock()
         waits.append(began)
         try:
-            yield
+            yield len(waits) == 1
         finally:
             waits.remove(began)
 
@@ -160,7 +166,7 @@ class AgentMeter:
 
     def status(self) -> AgentStatus:
         now = self._clock()
-        waits = {what: list(began) for what, began in self._waits.items() if began}
+        waits = {what: tuple(began) for what, began in self._waits.items() if began}
         return AgentStatus(
             name=self.name,
             state=self._state,
@@ -171,7 +177,10 @@ class AgentMeter:
             partitions=self._partitions,
             handled=self._handled,
             rate=self._rate.per_second(),
-            waiting=tuple(Waiting(what=w, messages=len(b), seconds=now - min(b)) for w, b in waits.items()),
+            waiting=tuple(
+                Waiting(what=what, messages=len(began), seconds=now - min(began), why=self._whys[what])
+                for what, began in waits.items()
+            ),
             failed=dict(self._failures),
             dead_letters=dict(self._buried),
             rewinds=self._rewinds,

@@ -98,10 +98,11 @@ def _outages(overview: Overview, settings: Settings) -> Iterator[str]:
         "registry": f"registry.url: {settings.registry.url}",
         "kafka": f"kafka.bootstrap: {settings.kafka.bootstrap}",
     }
-    waits = {wait.what for row in overview.agents if row.status for wait in row.status.waiting}
-    for what in sorted(waits):
+    waits = {wait.what: wait.why for row in overview.agents if row.status for wait in row.status.waiting}
+    for what, why in sorted(waits.items()):
         place = f" ({without_credentials(where[what])})" if what in where else ""
-        yield f"messages wait for {what}{place}: nothing is lost, work goes on once it answers"
+        said = f"; {why}" if why else ""
+        yield f"messages wait for {what}{place}: nothing is lost, work goes on once it answers{said}"
 
 
 def _ask(client: httpx.Client, url: str) -> Report | None:

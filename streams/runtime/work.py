@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
+import structlog
 from faust.types import TP
 
 from streams.adapters.telemetry import AgentMeter
@@ -21,6 +22,8 @@ from streams.runtime.lanes import Lane
 from streams.runtime.ledger import Slot
 from streams.runtime.records import Incoming, Outgoing
 from streams.runtime.states import States
+
+log = structlog.get_logger(__name__)
 
 S = TypeVar("S")
 
@@ -140,7 +143,9 @@ class LaneWork(Generic[S]):
                 if run.jobs or not self._is_current(lane):
                     raise
                 lane.waiting = outage.what
-                with self._meter.waiting(outage.what):
+                with self._meter.waiting(outage.what, str(outage)) as alone:
+                    if alone:
+                        log.warning("waiting", agent=self._meter.name, what=outage.what, error=str(outage))
                     await asyncio.sleep(outage.retry_after or wait * random.uniform(0.5, 1.5))  # noqa: S311
                 lane.waiting = None
                 wait = min(wait * 2, LONGEST_WAIT)

@@ -200,6 +200,13 @@ def test_waiting_is_told_with_the_time_of_the_first_that_waits(telemetry, clock)
     assert agent.status().waiting == ()
 
 
+def test_waiting_tells_what_the_neighbour_said_without_credentials(telemetry):
+    agent = telemetry.agent("index")
+    with agent.waiting("index", "index: http://me:hunter2@qdrant:6333: refused"):
+        (waiting,) = agent.status().waiting
+    assert waiting.why == "index: http://**********@qdrant:6333: refused"
+
+
 def test_waiting_ends_also_when_the_wait_is_cancelled(telemetry):
     agent = telemetry.agent("index")
     with pytest.raises(RuntimeError), agent.waiting("index"):

@@ -167,6 +167,13 @@ def test_an_outage_names_the_neighbour_and_its_address():
     )
 
 
+def test_what_the_neighbour_said_is_told():
+    said = "subject nvr-objects-value is not registered; run: nvr-streams schemas register"
+    waiting = ready("settle", waiting=(Waiting(what="registry", messages=3, seconds=9, why=said),))
+    (hint,) = hints(told(agents=(AgentRow(agent="settle", lag=3, status=waiting),)), Settings())
+    assert hint.endswith(f"work goes on once it answers; {said}")
+
+
 def test_credentials_in_an_address_stay_hidden():
     waiting = ready("index-objects-mini", waiting=(Waiting(what="index", messages=3, seconds=9),))
     found = told(agents=(AgentRow(agent="index-objects-mini", lag=3, status=waiting),))
