@@ -21,7 +21,7 @@ check: $(READY) ## format, lint, types, layers, dependencies and the fast tests 
 	$(BIN)/ruff check -q .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
-	$(BIN)/deptry -v . 2>&1 | grep -v "^Assuming\|^Scanning\|^$$" || true
+	$(BIN)/deptry .
 	$(BIN)/pytest -q -m "not integration"
 
 format: $(READY) ## put the code into shape
