@@ -17,7 +17,7 @@ def test_what_may_be_true_passes_also_a_time_long_ago(told) -> None:
 
 def test_clocks_may_differ_by_a_day() -> None:
     check_event(event(1), at(1) - AHEAD)
-    with pytest.raises(Poison, match="bad time: frame_time .* is more than a day later than its record"):
+    with pytest.raises(Poison, match=r"bad time: frame_time .* is more than a day later"):
         check_event(event(1), at(1) - AHEAD - 1)
 
 
