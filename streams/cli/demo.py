@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -95,9 +97,10 @@ def _short(uri: str | None) -> str:
 
 
 def _whereabouts() -> str:
-    program = f"nvr-streams --config {FOLDER / 'settings.yaml'}"
+    program = os.path.relpath(sys.argv[0])
+    with_data = f"{program} --config {FOLDER / 'settings.yaml'}"
     return f"""
 pictures {FOLDER / "store"}, vectors {FOLDER / "index"}, topics {FOLDER / "services"}, report {FOLDER / "report.json"}
-next:  {program} search "a parked car"
-       {program} search --like OBJECT
-       nvr-streams local up --folder {FOLDER / "services"}, then {program} objects list"""
+next:  {with_data} search "a parked car"
+       {with_data} search --like OBJECT --label person
+       {program} local up --folder {FOLDER / "services"}    (then: objects list, tail events, as it says)"""
