@@ -8,6 +8,7 @@ from hashlib import sha256
 from typing import Final
 
 from streams.domain.cameras import Camera
+from streams.domain.geometry import area
 from streams.domain.messages import Event
 from streams.domain.tracking import (
     MISS,
@@ -21,7 +22,6 @@ from streams.domain.tracking import (
     move,
     object_filter,
     patience,
-    pixels,
     remember,
 )
 from streams.domain.values import SECOND, BestFrame, Detection, FrameRef, Instant, PathPoint, Phase
@@ -172,7 +172,7 @@ def _best_frame(life: Life, path: tuple[PathPoint, ...]) -> BestFrame:
     return BestFrame(
         frame_time=life.frame_time,
         box=detection.box,
-        area=pixels(detection.box),
+        area=area(detection.box),
         region=detection.region,
         score=detection.score,
         attributes=detection.attributes,
@@ -226,7 +226,7 @@ def _event(life: Life, camera: Camera, phase: Phase, *, end_time: Instant | None
         top_score=life.top_score,
         false_positive=life.false_positive,
         box=seen.box,
-        area=pixels(seen.box),
+        area=area(seen.box),
         ratio=seen.box.width / max(1, seen.box.height),
         region=seen.region,
         active=life.active,

@@ -8,11 +8,12 @@ from typing import Final
 from streams.domain.geometry import (
     REGION_MIN_SIZE,
     REGION_MULTIPLIER,
+    area,
     calculate_region,
 )
 from streams.domain.messages import Event
 from streams.domain.naming import object_prefix
-from streams.domain.tracking import better_picture, pixels
+from streams.domain.tracking import better_picture
 from streams.domain.values import BestFrame, Box, Detection, FrameRef
 
 THUMBNAILS_KEPT: Final = 10
@@ -59,7 +60,7 @@ def best_shot(known: Shot | None, event: Event, picture: FrameRef) -> Shot:
     look = BestFrame(
         frame_time=event.frame_time,
         box=box,
-        area=event.area or pixels(box),
+        area=event.area or area(box),
         score=event.score,
         attributes=event.current_attributes,
     )

@@ -9,7 +9,7 @@ from statistics import mean, median
 from typing import Final
 
 from streams.domain.cameras import Camera, Detect, ObjectFilter
-from streams.domain.geometry import iou
+from streams.domain.geometry import area, iou
 from streams.domain.values import Attribute, BestFrame, Box, Detection, Instant, PathPoint, Severity
 
 SCORES_KEPT: Final = 10
@@ -147,16 +147,11 @@ def better_picture(new: Detection, best: BestFrame, *, width: int, height: int) 
             return False
     if _on_edge(new.box, width, height) and not _on_edge(best.box, width, height):
         return False
-    return new.score > best.score + CLEARLY_BETTER or pixels(new.box) > best.area * CLEARLY_LARGER
-
-
-def pixels(box: Box) -> int:
-    """An object's own area (the gates of recognisers count one pixel more on each side)."""
-    return box.width * box.height
+    return new.score > best.score + CLEARLY_BETTER or area(new.box) > best.area * CLEARLY_LARGER
 
 
 def _largest(attributes: Iterable[Attribute], label: str) -> int:
-    return max((pixels(attribute.box) for attribute in attributes if attribute.label == label), default=0)
+    return max((area(attribute.box) for attribute in attributes if attribute.label == label), default=0)
 
 
 def _on_edge(box: Box, width: int, height: int) -> bool:

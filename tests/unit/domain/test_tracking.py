@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streams.domain.cameras import Camera, Detect, Record, Review, Snapshots, TrackedObjects
+from streams.domain.geometry import area
 from streams.domain.tracking import (
     Movement,
     Patience,
@@ -17,7 +18,6 @@ from streams.domain.tracking import (
     move,
     object_filter,
     patience,
-    pixels,
     remember,
 )
 from streams.domain.values import Attribute, BestFrame, Box, Detection, PathPoint, Severity
@@ -178,7 +178,7 @@ def test_a_path_only_grows_at_its_end(seen):
 
 
 def best(box=BOX, score=0.6, attributes=()):
-    return BestFrame(frame_time=0, box=box, area=pixels(box), score=score, attributes=attributes)
+    return BestFrame(frame_time=0, box=box, area=area(box), score=score, attributes=attributes)
 
 
 def seen(box=BOX, score=0.6, label="person", attributes=()):
