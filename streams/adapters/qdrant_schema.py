@@ -109,7 +109,7 @@ def _check_vectors(vectors: models.VectorsConfig | None, name: str, plan: Plan) 
         raise SettingsError(_misfit(name, "has no named vectors", f"{THUMBNAIL} and {DESCRIPTION}"))
     for vector in (THUMBNAIL, DESCRIPTION):
         if vector not in vectors:
-            raise SettingsError(_misfit(name, f"has the vectors {', '.join(sorted(vectors))}", f"{vector}"))
+            raise SettingsError(_misfit(name, f"has the vectors [{', '.join(sorted(vectors))}]", vector))
         if vectors[vector].size != plan.space.dim:
             got = f"takes {vectors[vector].size} numbers per {vector} vector"
             raise SettingsError(_misfit(name, got, f"{plan.space.dim} (model {plan.space.model!r})"))
