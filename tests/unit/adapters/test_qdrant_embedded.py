@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import threading
-import time
 from pathlib import Path
 
 import numpy as np
@@ -61,14 +60,6 @@ async def test_a_folder_that_cannot_be_made_is_refused(tmp_path):
     with pytest.raises(SettingsError, match=r"index\.path"):
         async with opened(tmp_path / "file"):
             pass
-
-
-async def test_a_batch_is_written_without_looking_at_every_clause_for_every_point(tmp_path):
-    async with opened(tmp_path) as index:
-        began = time.perf_counter()
-        await asyncio.gather(*(index.put(document(f"o{n}", thumbnail=vector((1.0, 0.0, 0.0)))) for n in range(256)))
-        assert time.perf_counter() - began < 5
-        assert await index.count() == 256
 
 
 async def test_the_loop_goes_on_while_the_index_works(tmp_path):
