@@ -22,7 +22,7 @@ check: $(READY) ## format, lint, types, layers, dependencies and the fast tests 
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/deptry .
-	$(BIN)/pytest -q -m "not integration"
+	$(BIN)/pytest -q -n auto -m "not integration"
 
 format: $(READY) ## put the code into shape
 	$(BIN)/ruff check -q --fix .
