@@ -12,6 +12,8 @@ from tests.support.builders import event
 LONG_AGO: Instant = -SECOND
 WEEK: Instant = 7 * 86_400 * SECOND
 BEYOND_ALL_CALENDARS: Instant = 2**62
+BOX = Box(40, 40, 90, 200)
+"""Inside every frame."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,7 +30,7 @@ def odd_events(frame: FrameRef) -> Iterator[tuple[str, Odd]]:
 
     def odd(name: str, reason: str | None = None, *, thumbnails: bool = False, **parts: object) -> tuple[str, Odd]:
         start = frame.time - SECOND
-        told = replace(event(), object_id=f"odd {name}", frame=frame, frame_time=frame.time, start_time=start)
+        told = replace(event(), object_id=f"odd {name}", box=BOX, frame=frame, frame_time=frame.time, start_time=start)
         return name, Odd(event=replace(told, **parts), reason=reason, thumbnails=thumbnails)  # type: ignore[arg-type]
 
     yield odd("strange id", object_id="🚲 / ../../x\u0000\n'\"#%00", thumbnails=True)
@@ -50,7 +52,10 @@ def odd_events(frame: FrameRef) -> Iterator[tuple[str, Odd]]:
     yield odd("file outside", "outside the stores", frame=replace(frame, uri="file:///etc/hostname"))
     yield odd("not as large as told", "bad picture", frame=replace(frame, width=4000))
     yield odd("raw of another size", "bad picture", frame=replace(frame, format=PixelFormat.I420))
-    yield odd("raw of no size", "bad picture", frame=replace(frame, format=PixelFormat.BGR, width=2**31 - 2, height=-2))
+    yield odd(
+        "raw and huge", "picture too large", frame=replace(frame, format=PixelFormat.BGR, width=9**5, height=9**5)
+    )
+    yield odd("of no size", "bad box", frame=replace(frame, width=-2, height=0))
     yield odd(
         "upstream's thumbnail elsewhere", thumbnail=replace(frame, uri="http://169.254.169.254/"), thumbnails=True
     )

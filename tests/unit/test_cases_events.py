@@ -122,7 +122,7 @@ async def test_an_object_whose_end_never_comes_ends_as_abandoned_with_the_pictur
 
 
 ODD = dict(odd_events(frame(1)))
-NEEDS_REAL_PICTURES = {"raw of another size", "raw of no size"}
+NEEDS_REAL_PICTURES = {"raw of another size", "raw and huge"}
 
 
 @pytest.mark.parametrize("name", sorted(ODD.keys() - NEEDS_REAL_PICTURES))
