@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -70,7 +70,7 @@ async def _work(settings: Settings, names: tuple[str, ...]) -> None:
         registry = stack.enter_context(Registry(settings.registry))
         catalogue, cameras = Catalogue(settings.kafka.prefix), CameraView()
         codec = Codec(catalogue, registry)
-        ports = await stack.enter_async_context(open_ports(settings, telemetry))
+        ports = await stack.enter_async_context(open_ports(settings, telemetry, on_outage=_wait))
         desk.searching = Search(ports.index, ports.embedder)
         agents = agents_of(settings, ports, cameras, names)
         await asyncio.to_thread(_check_topics, settings, catalogue, agents)
@@ -88,9 +88,22 @@ class Ports:
     index: Index
 
 
+async def _wait(outage: Outage) -> None:
+    """A worker has time: what it would do lies safe in its topics."""
+    log.warning("cannot start yet", waiting_for=outage.what, error=str(outage))
+    await asyncio.sleep(outage.retry_after or AGAIN_SECONDS)
+
+
+async def _give_up(outage: Outage) -> None:
+    """A person who asks wants to hear why there is no answer."""
+    raise outage
+
+
 @asynccontextmanager
-async def open_ports(settings: Settings, telemetry: Telemetry) -> AsyncIterator[Ports]:
-    """Open store, models and index, in this order; an index that is down is waited for.
+async def open_ports(
+    settings: Settings, telemetry: Telemetry, *, on_outage: Callable[[Outage], Awaitable[None]]
+) -> AsyncIterator[Ports]:
+    """Open store, models and index, in this order; an index that is down is asked again whenever `on_outage` returns.
 
     Raises `SettingsError` when one of them is set up wrongly or does not fit.
     """
@@ -100,7 +113,7 @@ async def open_ports(settings: Settings, telemetry: Telemetry) -> AsyncIterator[
         pictures = StoredPictures(Store(settings.store), threads, max_pixels=settings.store.max_pixels)
         embedder = await _embedder(stack, settings, telemetry)
         space = Space(model=settings.embedding.model, dim=embedder.dim if embedder else 0)
-        index = await _patiently(stack, settings, space, pictures)
+        index = await _index(stack, settings, space, pictures, on_outage)
         yield Ports(pictures=pictures, embedder=embedder, index=index)
 
 
@@ -122,7 +135,7 @@ def agents_of(settings: Settings, ports: Ports, cameras: CameraView, names: Sequ
 @asynccontextmanager
 async def open_search(settings: Settings) -> AsyncIterator[Search]:
     """A search without a worker: opens the index and the models itself."""
-    async with open_ports(settings, Telemetry(settings.worker.name)) as ports:
+    async with open_ports(settings, Telemetry(settings.worker.name), on_outage=_give_up) as ports:
         yield Search(ports.index, ports.embedder)
 
 
@@ -150,14 +163,19 @@ async def _embedder(stack: AsyncExitStack, settings: Settings, telemetry: Teleme
     return embedder
 
 
-async def _patiently(stack: AsyncExitStack, settings: Settings, space: Space, pictures: Pictures) -> Index:
+async def _index(
+    stack: AsyncExitStack,
+    settings: Settings,
+    space: Space,
+    pictures: Pictures,
+    on_outage: Callable[[Outage], Awaitable[None]],
+) -> Index:
     while True:
         opening = open_index(settings.index, site=settings.site, space=space, public_url=pictures.public_url)
         try:
             return await stack.enter_async_context(opening)
         except Outage as outage:
-            log.warning("cannot start yet", waiting_for=outage.what, error=str(outage))
-            await asyncio.sleep(outage.retry_after or AGAIN_SECONDS)
+            await on_outage(outage)
 
 
 def _check_topics(settings: Settings, catalogue: Catalogue, agents: Sequence[Agent[Any]]) -> None:

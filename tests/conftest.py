@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from uuid import uuid4
 
@@ -20,6 +21,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker("integration")
             if item.get_closest_marker("timeout") is None:
                 item.add_marker(pytest.mark.timeout(_FIRST_START))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _settings_of_tests_only() -> None:
+    """What a developer has set for a worker of theirs is none of the tests' business."""
+    for name in [name for name in os.environ if name.startswith("NVR_STREAMS")]:
+        del os.environ[name]
 
 
 @pytest.fixture(scope="session")
