@@ -16,6 +16,9 @@ from streams.operations.dead_letters import list_letters as read_letters
 from streams.operations.tail import as_text
 from streams.settings import Settings
 
+_DETAIL = 2_000
+"""Characters of a cause or a header that are shown."""
+
 _PREVIEW = 512
 """Bytes of a value that are shown."""
 
@@ -73,7 +76,7 @@ def show_letter(
     if as_json:
         print_json(letter)
         return
-    print_table(("", ""), _details(letter))
+    print_table(("", ""), _details(letter), longest=_DETAIL)
     typer.echo(f"\n{letter.traceback.rstrip()}\n\n{_dump(letter.value)}")
 
 

@@ -22,20 +22,29 @@ JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON for machine
 _ENDLESS = 100_000
 """Characters in a line that nobody's screen has to hold."""
 
+LONGEST = 160
+"""Characters of a cell in a list: names that others choose may be as long as a book."""
+
 
 def print_json(value: object) -> None:
     """Dataclasses too; times in ISO 8601."""
     typer.echo(json.dumps(plain(value), indent=2, ensure_ascii=False))
 
 
-def print_table(columns: Iterable[str], rows: Iterable[Iterable[object]]) -> None:
-    """Cells are taken as they are; folded where a screen is narrow, in one line each where none looks on."""
+def print_table(columns: Iterable[str], rows: Iterable[Iterable[object]], *, longest: int = LONGEST) -> None:
+    """Cells of at most so many characters; folded where a screen is narrow, in one line each where none looks on."""
     table = Table(box=None, pad_edge=False, header_style="bold")
     for i, column in enumerate(columns):
         table.add_column(column, overflow="fold", no_wrap=i == 0)
     for row in rows:
-        table.add_row(*(Text("" if cell is None else str(cell)) for cell in row))
+        table.add_row(*(Text("" if cell is None else _legible(str(cell), longest)) for cell in row))
     Console(highlight=False, width=None if sys.stdout.isatty() else _ENDLESS).print(table)
+
+
+def _legible(text: str, longest: int) -> str:
+    """Without characters that would do something to a terminal, cut off where it is too long."""
+    cut = text if len(text) <= longest else f"{text[: longest - 1]}…"
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in cut)
 
 
 @contextmanager
