@@ -17,6 +17,10 @@ from streams.settings import Kafka, Settings
 UNLIMITED_POLL_INTERVAL = 2_147_483.0
 """Seconds (the largest int32 of milliseconds). Passing it dead-locks a Faust worker; our own watchdog replaces it."""
 
+POLL_RECORDS = 500
+"""As Java's clients do. Whatever a fetch brought is taken, also when its partition is held back meanwhile: without a
+limit that is a megabyte of small messages."""
+
 NO_COMMITS = 3600.0
 """Faust's own commits have nothing to do: the ledger commits."""
 
@@ -65,6 +69,7 @@ def faust_app(
         broker_heartbeat_interval=session / 5,
         broker_rebalance_timeout=60.0,
         broker_max_poll_interval=UNLIMITED_POLL_INTERVAL,
+        broker_max_poll_records=POLL_RECORDS,
         broker_commit_interval=NO_COMMITS,
         consumer_group_instance_id=f"{worker.name}-{agent}" if worker.static else None,
         topic_partitions=kafka.partitions,

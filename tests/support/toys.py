@@ -15,6 +15,7 @@ class Ping(Message):
     name: str
     at: Instant = 0
     number: int = 0
+    note: str = ""
 
     @property
     def key(self) -> str:
