@@ -16,6 +16,7 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    PlainSerializer,
     SecretStr,
     StringConstraints,
     ValidationError,
@@ -49,7 +50,16 @@ def _some_time(value: timedelta) -> timedelta:
     return value
 
 
-Duration = Annotated[timedelta, BeforeValidator(_duration), AfterValidator(_some_time)]
+def duration_text(value: timedelta) -> str:
+    """A duration as it is written here: the largest unit that leaves a whole number."""
+    whole = (unit for unit, seconds in reversed(_UNITS.items()) if not value % timedelta(seconds=seconds))
+    unit = next(whole, "ms")
+    return f"{value / timedelta(seconds=_UNITS[unit]):.15g}{unit}"
+
+
+Duration = Annotated[
+    timedelta, BeforeValidator(_duration), AfterValidator(_some_time), PlainSerializer(duration_text, when_used="json")
+]
 
 
 class Section(BaseModel):

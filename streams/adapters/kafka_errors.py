@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TypeVar
 
 import stamina
 from confluent_kafka import KafkaError, KafkaException
+from confluent_kafka.admin import AdminClient
 
+from streams.adapters.kafka import client_config
 from streams.domain.errors import Outage, SettingsError
 from streams.settings import Kafka
 
 _SILENT = frozenset({"_TRANSPORT", "_TIMED_OUT", "_ALL_BROKERS_DOWN", "_RESOLVE", "REQUEST_TIMED_OUT"})
+
+_REFUSED = frozenset({"_AUTHENTICATION", "_SSL"})
+"""Errors that a call only tells as silence."""
+
+_SECOND_TRY = 2.0
+"""Seconds for finding out why nobody answers."""
 
 _MOVING = frozenset(
     {
@@ -49,7 +57,20 @@ def _is_moving(error: Exception) -> bool:
 
 def _meaning(error: KafkaError, kafka: Kafka) -> Exception:
     if error.name() in _SILENT:
-        return Outage("kafka", f"no broker answers at {kafka.bootstrap}")
+        return Outage("kafka", _refusal(kafka) or f"no broker answers at {kafka.bootstrap}")
     if error.name() == "_INVALID_ARG":
         return SettingsError(f"kafka: {error.str()}")
     return Outage("kafka", f"{kafka.bootstrap}: {error.str()}")
+
+
+def _refusal(kafka: Kafka) -> str | None:
+    """Why the brokers want nothing of us, or we of them: wrong credentials, a certificate that is not trusted."""
+    if kafka.security == "plaintext":
+        return None
+    heard: list[KafkaError] = []
+    client = AdminClient({**client_config(kafka), "log_level": 0, "error_cb": heard.append})  # type: ignore[dict-item]  # the client's gap
+    with suppress(KafkaException):
+        client.list_topics(timeout=_SECOND_TRY)
+    client.poll(0)
+    refused = next((error.str() for error in heard if error.name() in _REFUSED), None)
+    return refused and f"{kafka.bootstrap}: {refused.partition(': ')[2].partition(' (after')[0]}"

@@ -75,8 +75,9 @@ def locate(uri: str, roots: tuple[Root, ...]) -> tuple[Root, str]:
         parts = urlsplit(uri)
     except ValueError as error:
         raise Poison(_OUTSIDE, f"{uri[:200]!r} is no URI") from error
+    elsewhere = f"{uri[:200]!r}; store.url and store.read name {', '.join(root.url for root in roots)}"
     if parts.query or parts.fragment or parts.scheme not in {root.scheme for root in roots}:
-        raise Poison(_OUTSIDE, f"{uri[:200]!r}; stores: {', '.join(root.url for root in roots)}")
+        raise Poison(_OUTSIDE, elsewhere)
     segments, place = _segments(parts.path), parts.netloc
     if parts.scheme == "file":
         segments, place = _real(Path("/", *segments)), place.removeprefix("localhost")
@@ -87,7 +88,7 @@ def locate(uri: str, roots: tuple[Root, ...]) -> tuple[Root, str]:
             if root.scheme == "file":
                 _refuse_pipes(Path("/", *segments))
             return root, "/".join(segments[depth:])
-    raise Poison(_OUTSIDE, f"{uri[:200]!r}; stores: {', '.join(root.url for root in roots)}")
+    raise Poison(_OUTSIDE, elsewhere)
 
 
 def checked_key(name: str) -> str:

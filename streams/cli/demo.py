@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import sys
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,7 +11,7 @@ from typing import Annotated
 import typer
 
 from streams.adapters.rendering import iso
-from streams.cli.output import JsonOption, print_json, print_table
+from streams.cli.output import JsonOption, invoked, print_json, print_table
 from streams.cli.search import open_search
 from streams.cli.worker import work
 from streams.operations.demo import FOLDER, QUESTION, DemoReport, Found, demo
@@ -29,7 +27,7 @@ def register(app: typer.Typer) -> None:
 
 
 def run_demo(
-    video: Annotated[Path | None, typer.Argument(metavar="[VIDEO]", help="A video; default: the shipped one.")] = None,
+    video: Annotated[Path | None, typer.Argument(metavar="VIDEO", help="A video; default: the shipped one.")] = None,
     *,
     as_json: JsonOption = False,
 ) -> None:
@@ -97,7 +95,7 @@ def _short(uri: str | None) -> str:
 
 
 def _whereabouts() -> str:
-    program = os.path.relpath(sys.argv[0])
+    program = invoked()
     with_data = f"{program} --config {FOLDER / 'settings.yaml'}"
     return f"""
 pictures {FOLDER / "store"}, vectors {FOLDER / "index"}, topics {FOLDER / "services"}, report {FOLDER / "report.json"}

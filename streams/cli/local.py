@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from streams.cli.output import JsonOption, print_json, print_table
+from streams.cli.output import JsonOption, invoked, print_json, print_table
 from streams.operations.local import FOLDER, LocalServices, ServiceStatus
 
 Folder = Annotated[Path, typer.Option("--folder", help="Where data, logs and programs lie.")]
@@ -37,7 +37,7 @@ def up(
     with _progress() as report:
         running = services.up(report)
     typer.echo(f"kafka     {running.bootstrap}\nregistry  {running.registry_url}")
-    typer.echo(f"use them: nvr-streams --config {_short(running.settings)} ...")
+    typer.echo(f"use them: {invoked()} --config {_short(running.settings)} ...")
 
 
 def down(folder: Folder = FOLDER) -> None:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -24,6 +27,13 @@ _ENDLESS = 100_000
 
 LONGEST = 160
 """Characters of a cell in a list: names that others choose may be as long as a book."""
+
+
+def invoked() -> str:
+    """The program as a person has to type it to run it again."""
+    program = Path(sys.argv[0])
+    found = shutil.which(program.name)
+    return program.name if found and Path(found).resolve() == program.resolve() else os.path.relpath(program)
 
 
 def print_json(value: object) -> None:

@@ -36,7 +36,7 @@ def play_videos(
     ctx: typer.Context,
     videos: Annotated[
         list[Path],
-        typer.Argument(metavar="VIDEO...", help="Videos, or folders of videos and pictures.", show_default=False),
+        typer.Argument(metavar="VIDEO", help="Videos, or folders of videos and pictures.", show_default=False),
     ],
     *,
     camera: Annotated[
@@ -57,7 +57,8 @@ def play_videos(
         typer.Option(help=f"What is tracked; repeat for several. Default: as the camera is set, {', '.join(TRACKED)}."),
     ] = None,
     start: Annotated[
-        str | None, typer.Option(help="Time of the first frame, in ISO 8601 or such as 2h ago. Default: now.")
+        str | None,
+        typer.Option(metavar="TIME", help="Time of the first frame: 2h, 3d (before now), or ISO 8601. Default: now."),
     ] = None,
     as_json: JsonOption = False,
 ) -> None:

@@ -39,7 +39,11 @@ def _print(found: Overview) -> None:
     print_table(columns, (_row(row) for row in found.agents))
     for report in found.workers:
         models = (f"{model.name} {model.state} {model.provider}".rstrip() for model in report.models)
-        speeds = (f"{work.name} {work.seconds * 1000:.2f} ms, {work.per_second:.1f} per second" for work in report.work)
+        speeds = (
+            f"{work.name} {work.seconds * 1000:.2f} ms, {work.per_second:.1f} per second"
+            for work in report.work
+            if work.done
+        )
         for line in (*models, *speeds):
             typer.echo(f"{report.worker}: {line}")
 

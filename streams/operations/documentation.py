@@ -14,7 +14,7 @@ from pydantic_core import PydanticUndefined
 from streams.adapters.catalogue import Catalogue, Topic
 from streams.domain.messages import Message
 from streams.pipeline import edges, mermaid, outline
-from streams.settings import Settings
+from streams.settings import Settings, duration_text
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +59,7 @@ def topics_table() -> str:
 def _topic(topic: Topic) -> tuple[str, ...]:
     name = topic.name.replace("{", "<").replace("}", ">")
     message = topic.message.__name__ if topic.message else "any bytes"
-    kept = "newest per key" if topic.retention is None else duration(topic.retention)
+    kept = "newest per key" if topic.retention is None else duration_text(topic.retention)
     return f"`{name}`", topic.key, message, kept, ", ".join(topic.writers), ", ".join(topic.readers), topic.description
 
 
@@ -102,19 +102,11 @@ def _shown(value: object) -> str:
         case bool():
             return f"`{str(value).lower()}`"
         case timedelta():
-            return f"`{duration(value)}`"
+            return f"`{duration_text(value)}`"
         case tuple() | list():
             return f"`[{', '.join(map(str, value))}]`"
         case _:
             return f"`{value}`"
-
-
-def duration(value: timedelta) -> str:
-    """As settings are written: the largest unit that leaves a whole number."""
-    milliseconds = round(value.total_seconds() * 1000)
-    units = {"d": 86_400_000, "h": 3_600_000, "m": 60_000, "s": 1_000, "ms": 1}
-    unit, size = next((unit, size) for unit, size in units.items() if milliseconds % size == 0)
-    return f"{milliseconds // size}{unit}"
 
 
 def table(columns: Iterable[str], rows: Iterable[Iterable[str]]) -> str:

@@ -64,7 +64,7 @@ async def _compare(registry: Registry, topic: Topic, files: SchemaFiles) -> list
     theirs = [json.loads(text) for text in await registry.versions(subject)]
     level = await registry.compatibility(subject)
     if not theirs:
-        return [f"{subject}: not registered"]
+        return [f"{subject}: not registered; run: nvr-streams schemas register"]
     return [
         *(f"{subject}: v{number} is not registered" for number, each in enumerate(ours, start=1) if each not in theirs),
         *(

@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 
 from streams.domain.errors import SettingsError
-from streams.settings import Settings, load, secrets
+from streams.settings import Settings, duration_text, load, secrets
 
 SECRET = "hunter2"
 
@@ -79,6 +79,12 @@ def test_an_empty_file_and_empty_sections_say_nothing(written):
 )
 def test_durations_are_written_as_people_write_them(written, written_as, seconds):
     assert load(written(f"store: {{timeout: {written_as}}}")).store.timeout == timedelta(seconds=seconds)
+
+
+@pytest.mark.parametrize("text", ["30d", "12h", "36h", "90s", "1m", "5ms", "1500ms", "0.5ms"])
+def test_durations_are_shown_as_they_are_written(written, text):
+    settings = load(written(f"store: {{timeout: {text}}}"))
+    assert duration_text(settings.store.timeout) == settings.model_dump(mode="json")["store"]["timeout"] == text
 
 
 def test_blanks_around_names_are_cut_off(written):

@@ -36,7 +36,7 @@ def test_help_names_what_can_be_chosen(run):
 
 
 def test_a_video_must_be_named(run):
-    wrong(run(), "Missing argument", "VIDEO...")
+    wrong(run(), "Missing argument", "VIDEO")
 
 
 @pytest.mark.parametrize("choice", [("--speed", "-1"), ("--fps", "0"), ("--threshold", "1.5"), ("--fps", "many")])

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from pathlib import Path
 
-import pytest
-
 from streams.cli.documentation import blocks
-from streams.operations.documentation import duration, flow, rewrite, settings_table, table, topics_table
+from streams.operations.documentation import flow, rewrite, settings_table, table, topics_table
 from streams.settings import Settings
 
 README = Path(__file__).parents[3] / "README.md"
@@ -45,19 +42,6 @@ def test_every_setting_is_described_with_its_default():
     assert any(line.startswith("| `kafka.password` |  |") for line in lines)
     assert any(line.endswith("One of plaintext, ssl, sasl_plaintext, sasl_ssl. |") for line in lines)
     assert any(line.startswith("| `retention.objects` | `30d` |") for line in lines)
-
-
-@pytest.mark.parametrize(
-    ("value", "text"),
-    [
-        (timedelta(days=30), "30d"),
-        (timedelta(hours=12), "12h"),
-        (timedelta(seconds=90), "90s"),
-        (timedelta(milliseconds=5), "5ms"),
-    ],
-)
-def test_durations_are_shown_as_settings_are_written(value, text):
-    assert duration(value) == text
 
 
 def test_every_command_is_described():
