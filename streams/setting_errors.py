@@ -15,7 +15,8 @@ from pydantic_settings import SettingsError as NotJson
 Keys: TypeAlias = Sequence[str | int]
 """The path to a setting from the top of the tree."""
 
-_CREDENTIALS = re.compile(r"(?<=://)[^/\s@]+(?=@)")
+_CREDENTIALS = re.compile(r"(?<=://)[^/?#\s]+(?=@)")
+"""Up to the last `@`, as URLs are read: a password may hold one that nobody escaped."""
 
 
 def without_credentials(text: str) -> str:

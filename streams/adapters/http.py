@@ -148,13 +148,10 @@ async def _errors_as_json(
     except TimeoutError:
         return _json({"error": f"no answer within {PATIENCE:.0f} s"}, status=504)
     except tuple(_STATUS) as error:
+        if isinstance(error, KeyError | IndexError):  # nobody's answer but a bug, which belongs into the log
+            raise
         status = next(status for kind, status in _STATUS.items() if isinstance(error, kind))
-        return _json({"error": _first(error)}, status=status)
-
-
-def _first(error: Exception) -> str:
-    """An error's own words; `str` of a `KeyError` would quote them."""
-    return without_credentials(str(error.args[0])) if error.args else type(error).__name__
+        return _json({"error": without_credentials(str(error) or type(error).__name__)}, status=status)
 
 
 def _json(body: object, *, status: int = 200, headers: Mapping[str, str] | None = None) -> web.Response:

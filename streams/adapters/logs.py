@@ -85,10 +85,10 @@ class HideSecrets:
                 return {str(key): self._field(str(key), part) for key, part in value.items()}
             case list() | tuple():
                 return [self._field(name, part) for part in value]
-            case BaseException():
-                return self.text(str(value))
-            case _:
+            case None | bool() | int() | float():
                 return value
+            case _:  # an error, a path, a settings object: whatever it is, its text is what the line would show
+                return self.text(str(value))
 
     def text(self, text: str) -> str:
         for secret in self._known:

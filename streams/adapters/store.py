@@ -109,13 +109,18 @@ class Store:
 
     def url(self, uri: str) -> str | None:
         """An absolute http(s) URL of a picture in our own store, for a person's browser; None: there is none."""
+        if not (self._presign or self._public_url):
+            return None
         try:
             _, key = locate(uri, (self._own,))
         except Poison:
             return None
         store = self._stores[self._own]
         if self._presign and isinstance(store, S3Store | GCSStore | AzureStore):
-            return obstore.sign(store, "GET", key, self._presign)
+            try:
+                return obstore.sign(store, "GET", key, self._presign)
+            except BaseError as error:  # signing may have to fetch credentials first
+                raise Outage("store", f"{uri} cannot be presigned: {_first_line(error)}") from error
         return f"{self._public_url.rstrip('/')}/{quote(key)}" if self._public_url else None
 
     @asynccontextmanager

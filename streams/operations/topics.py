@@ -50,7 +50,8 @@ def create(kafka: Kafka, topics: Iterable[Topic]) -> tuple[str, ...]:
             for topic in topics
             if topic.name not in there
         ]
-        made = admin.create_topics(missing, operation_timeout=MAKE_SECONDS) if missing else {}
+        patience = {"operation_timeout": MAKE_SECONDS, "request_timeout": MAKE_SECONDS}
+        made = admin.create_topics(missing, **patience) if missing else {}
         return tuple(name for name, future in made.items() if _is_made(future))
 
 
@@ -98,8 +99,9 @@ def find(kafka: Kafka, topics: Iterable[Topic]) -> dict[str, Found]:
         there = {topic.name: metadata[topic.name] for topic in topics if topic.name in metadata}
         if not there:
             return {}
-        asked = admin.describe_configs([ConfigResource(ConfigResource.Type.TOPIC, name) for name in there])
-        configs = {resource.name: future.result(ANSWER_SECONDS) for resource, future in asked.items()}
+        resources = [ConfigResource(ConfigResource.Type.TOPIC, name) for name in there]
+        asked = admin.describe_configs(resources, request_timeout=ANSWER_SECONDS)
+        configs = {resource.name: future.result() for resource, future in asked.items()}
     return {name: _found(topic, configs[name]) for name, topic in there.items()}
 
 
@@ -118,7 +120,7 @@ def _admin(kafka: Kafka) -> AdminClient:
 
 def _is_made(future: Future[None]) -> bool:
     try:
-        future.result(MAKE_SECONDS)
+        future.result()
     except KafkaException as error:
         if error.args[0].code() == KafkaError.TOPIC_ALREADY_EXISTS:  # somebody made it in between
             return False

@@ -156,7 +156,6 @@ async def test_an_object_is_found_by_any_id(session, neighbours, object_id):
     ("error", "status", "words"),
     [
         (LookupError("no object x"), 404, "no object x"),
-        (KeyError("x"), 404, "x"),
         (ValueError("limit: many is no number"), 400, "limit: many is no number"),
         (Poison("unknown parameter", "colour"), 400, "unknown parameter: colour"),
         (Outage("index", "refused"), 503, "waiting for index: refused"),
@@ -166,6 +165,13 @@ async def test_an_object_is_found_by_any_id(session, neighbours, object_id):
 async def test_errors_are_one_clear_line_of_json(session, neighbours, error, status, words):
     neighbours.error = error
     assert await got(session, "/api/search?text=x") == (status, {"error": words})
+
+
+async def test_a_bug_is_no_answer_but_logged(session, neighbours, caplog):
+    neighbours.error = KeyError("porch")
+    async with session.get("/api/search") as answer:
+        assert answer.status == 500
+    assert "KeyError: 'porch'" in caplog.text
 
 
 async def test_an_outage_says_when_to_ask_again(session, neighbours):

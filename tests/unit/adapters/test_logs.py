@@ -106,10 +106,12 @@ def test_local_variables_stay_out_of_tracebacks_on_a_terminal():
         {"api_key": "hunter2"},
         {"headers": {"Authorization": "Bearer hunter2"}},
         {"url": "http://user:hunter2@registry:8081/subjects"},
+        {"url": "http://user:h@hunter2@registry:8081/subjects"},
         {"url": "https://bucket/x.jpg?X-Amz-Signature=hunter2&x=1"},
         {"said": "401 for Bearer hunter2"},
         {"nested": [{"token": "hunter2"}]},
         {"error": ValueError("http://user:hunter2@registry")},
+        {"errors": {ValueError("http://user:hunter2@registry")}},
     ],
 )
 def test_secrets_are_hidden_by_name_and_by_shape(told):

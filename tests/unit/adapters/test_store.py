@@ -252,6 +252,14 @@ async def test_pictures_that_are_not_ours_have_no_url(tmp_path) -> None:
     assert Store(StoreSettings(url="memory:")).url("memory:///1.jpg") is None
 
 
+def test_where_nothing_can_be_presigned_the_documents_wait(monkeypatch) -> None:
+    monkeypatch.setenv("AWS_METADATA_ENDPOINT", "http://127.0.0.1:9")  # where S3 looks for keys that nobody set
+    store = Store(StoreSettings(url="s3://pics", presign=timedelta(hours=1)))
+
+    with pytest.raises(Outage, match=r"s3://pics/1\.jpg cannot be presigned: "):
+        store.url("s3://pics/1.jpg")
+
+
 def test_only_bucket_stores_presign() -> None:
     with pytest.raises(SettingsError, match=r"store\.presign"):
         Store(StoreSettings(url="memory:", presign=timedelta(hours=1)))
