@@ -7,13 +7,14 @@ from collections.abc import Callable
 
 import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaConnectionError, KafkaError
 from aiokafka.structs import ConsumerRecord
 
 from streams.adapters.codec import Codec
 from streams.adapters.kafka import aiokafka_config
 from streams.domain.errors import Outage, Poison
 from streams.domain.messages import Message
+from streams.runtime.watchdog import fatal
 from streams.settings import Kafka
 
 log = structlog.get_logger(__name__)
@@ -31,11 +32,14 @@ class Broadcast:
         self._task: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
-        """Returns once everything that is in the topic now was applied."""
+        """Returns once everything that is in the topic now was applied. Raises `Outage` when no broker answers."""
         consumer = self._consumer = AIOKafkaConsumer(
             **aiokafka_config(self._kafka), enable_auto_commit=False, auto_offset_reset="earliest"
         )
-        await consumer.start()
+        try:
+            await consumer.start()
+        except KafkaConnectionError as error:
+            raise Outage("kafka", f"{self._kafka.bootstrap}: {error}") from error
         partitions = [TopicPartition(self._topic, number) for number in range(self._kafka.partitions)]
         consumer.assign(partitions)
         await consumer.seek_to_beginning(*partitions)
@@ -44,6 +48,7 @@ class Broadcast:
         while any([await consumer.position(tp) < end for tp, end in ends.items()]):
             await self._poll(consumer)
         self._task = asyncio.create_task(self._follow(consumer))
+        self._task.add_done_callback(self._ended)
 
     async def stop(self) -> None:
         if self._task:
@@ -51,6 +56,12 @@ class Broadcast:
             await asyncio.wait([self._task])
         if self._consumer:
             await self._consumer.stop()
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        """Agents must not go on with a view that nobody keeps."""
+        error = None if task.cancelled() else task.exception()
+        if error:
+            fatal(error)
 
     async def _follow(self, consumer: AIOKafkaConsumer) -> None:
         while True:

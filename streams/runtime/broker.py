@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 
 from aiokafka import AIOKafkaProducer
+from aiokafka.errors import KafkaConnectionError
 from aiokafka.structs import RecordMetadata
 
 from streams.adapters.kafka import aiokafka_config
+from streams.domain.errors import Outage
 from streams.runtime.records import Outgoing
 from streams.settings import Settings
 
@@ -18,11 +20,13 @@ Acknowledgement = Awaitable[RecordMetadata]
 
 
 class Broker:
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
+    def __init__(self, settings: Settings, *, alive: Callable[[], None] = lambda: None) -> None:
+        """`alive` is called before every record: who stood still for long leaves there, and writes nothing more."""
+        self._settings, self._alive = settings, alive
         self._producer: AIOKafkaProducer | None = None
 
     async def start(self) -> None:
+        """Raises `Outage` when no broker answers."""
         self._producer = AIOKafkaProducer(
             **aiokafka_config(self._settings.kafka),
             acks="all",
@@ -30,7 +34,10 @@ class Broker:
             request_timeout_ms=30_000,
             max_request_size=4 * MAX_RECORD_BYTES,  # dead letters carry what they bury, and why
         )
-        await self._producer.start()
+        try:
+            await self._producer.start()
+        except KafkaConnectionError as error:
+            raise Outage("kafka", f"{self._settings.kafka.bootstrap}: {error}") from error
 
     async def stop(self) -> None:
         if self._producer:
@@ -42,6 +49,7 @@ class Broker:
         Without `partition` it is murmur2 of the key, as Java does.
         """
         assert self._producer is not None, "started"
+        self._alive()
         acknowledgement: Acknowledgement = await self._producer.send(
             record.topic,
             record.value,

@@ -50,9 +50,11 @@ class Committer:
         self._fatal, self._meter = fatal, meter
         self._queue: asyncio.Queue[Commit] = asyncio.Queue()
         self._task: asyncio.Task[None] | None = None
+        self.waiting = False
+        """Whether the broker did not answer the last try: there is work in hand then, and nothing stands still."""
 
     def start(self) -> None:
-        self._queue = asyncio.Queue()
+        self._queue, self.waiting = asyncio.Queue(), False
         self._task = asyncio.get_running_loop().create_task(self._run())
         self._task.add_done_callback(self._ended)
 
@@ -100,13 +102,17 @@ class Committer:
         wait = FIRST_WAIT
         while True:
             try:
-                return await effect()
+                await effect()
             except (KafkaError, TimeoutError) as error:
+                self.waiting = True
                 self._meter.failed("broker")
                 log.warning("the broker does not answer", error=repr(error))
                 with self._meter.waiting("broker"):
                     await asyncio.sleep(wait)
                 wait = min(wait * 2, LONGEST_WAIT)
+            else:
+                self.waiting = False
+                return
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         error = None if task.cancelled() else task.exception()

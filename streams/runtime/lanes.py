@@ -55,10 +55,10 @@ class Lanes(Generic[J]):
 
     def waiting(self) -> set[str]:
         """The neighbours that lanes wait for."""
-        return {lane.waiting for lane in self._lanes.values() if lane.waiting}
+        return {lane.waiting for lane in list(self._lanes.values()) if lane.waiting}
 
     def stuck(self) -> bool:
-        """Whether there is work in hand and none of it waits for a neighbour."""
+        """Whether there is work in hand and none of it waits for a neighbour; asked from the watchdog's thread."""
         return bool(self._lanes) and not self.waiting()
 
     async def _run(self, lane: Lane[J]) -> None:

@@ -135,7 +135,7 @@ class AgentRunner(Generic[S]):
 
     def is_stuck(self) -> bool:
         """Whether there is work in hand that waits for no neighbour."""
-        return self._lanes.stuck()
+        return self._lanes.stuck() and not self._committer.waiting
 
     def _loop_ended(self, task: asyncio.Task[None]) -> None:
         error = None if task.cancelled() else task.exception()

@@ -38,7 +38,14 @@ class Worker:
         telemetry: Telemetry,
     ) -> None:
         self._settings, self._broadcasts = settings, broadcasts
-        self._broker = Broker(settings)
+        self._watchdog = Watchdog(
+            pause=settings.worker.session_timeout.total_seconds() * PAUSE_SHARE,
+            stall=settings.worker.stall.total_seconds(),
+            is_stuck=lambda: any(runner.is_stuck() for runner in self.runners),
+            progress=lambda: sum(runner.progress for runner in self.runners),
+            orphaned=self._orphaned,
+        )
+        self._broker = Broker(settings, alive=self._watchdog.beat)
         self.runners = [
             AgentRunner(
                 agent,
@@ -52,13 +59,6 @@ class Worker:
             for agent in agents
         ]
         self._stopping = asyncio.Event()
-        self._watchdog = Watchdog(
-            pause=settings.worker.session_timeout.total_seconds() * PAUSE_SHARE,
-            stall=settings.worker.stall.total_seconds(),
-            is_stuck=lambda: any(runner.is_stuck() for runner in self.runners),
-            progress=lambda: sum(runner.progress for runner in self.runners),
-            orphaned=self._orphaned,
-        )
 
     async def run(self) -> None:
         """Run until SIGTERM or SIGINT, then drain and leave."""

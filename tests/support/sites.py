@@ -8,7 +8,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,6 +23,7 @@ from streams.adapters.registry import Registry
 from streams.adapters.schema_files import SchemaFiles
 from streams.domain.messages import Event
 from streams.operations.lags import group_lags
+from streams.operations.reading import whole
 from streams.operations.schemas import register
 from streams.operations.topics import create, needed
 from streams.pipeline import outline
@@ -79,12 +80,36 @@ class Site:
         }
         return group_lags(self.settings.kafka, groups)
 
-    def wait_until_done(self, seconds: float) -> None:
+    def wait_until(self, condition: Callable[[], bool], seconds: float = 60) -> None:
         until = time.monotonic() + seconds
-        while any(lag != 0 for lag in self.lag().values()):
-            assert time.monotonic() < until, f"still behind: {self.lag()}\n{self.logs()}"
+        while not condition():
+            assert time.monotonic() < until, f"never came true\n{self.logs()}"
             assert all(worker.poll() is None for worker in self.workers.values()), f"a worker died\n{self.logs()}"
-            time.sleep(0.5)
+            time.sleep(0.2)
+
+    def said(self, number: int, what: str) -> int:
+        """How often the worker has logged it since it was last started."""
+        logs = self.folder.glob(f"worker-{number}.*.log")
+        newest = max(logs, key=lambda log: int(log.suffixes[-2].removeprefix(".")))
+        return newest.read_text().count(f'"event": "{what}"')
+
+    def is_ready(self, number: int) -> bool:
+        """Whether all agents of the worker read."""
+        return self.said(number, "ready") >= len(outline(model=MODEL, collection=self.settings.index.collection))
+
+    def wait_until_done(self, seconds: float) -> None:
+        self.wait_until(self.is_done, seconds)
+
+    def is_done(self) -> bool:
+        """Whether every agent has committed everything."""
+        return not any(lag != 0 for lag in self.lag().values())
+
+    def written(self) -> int:
+        """How many records the agents have published, their changelogs included."""
+        agents = outline(model=MODEL, collection=self.settings.index.collection)
+        topics = {self.catalogue.topic_name(message, agent.model) for agent in agents for message in agent.produces}
+        changelogs = {self.catalogue.changelog(agent.name).name for agent in agents if agent.state}
+        return sum(1 for topic in topics | changelogs for _ in whole(self.settings.kafka, topic))
 
     def logs(self) -> str:
         return "\n".join(f"--- {log.name}\n{log.read_text()[-3000:]}" for log in sorted(self.folder.glob("*.log")))

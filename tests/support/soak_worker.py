@@ -8,8 +8,10 @@ import random
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from unittest.mock import patch
 
-from tests.support.fake_embedder import FakeEmbedder
+import structlog
+from faust.types import TP
 
 from streams.adapters.catalogue import Catalogue
 from streams.adapters.codec import Codec
@@ -21,21 +23,36 @@ from streams.adapters.registry import Registry
 from streams.adapters.store import Store
 from streams.adapters.telemetry import Telemetry
 from streams.domain.cameras import Camera
+from streams.domain.values import Instant
 from streams.pipeline import pipeline
 from streams.ports import Floats, Image
+from streams.runtime import runner
 from streams.runtime.broadcast import Broadcast
 from streams.runtime.ledger import Ledger, Slot
 from streams.runtime.views import CameraView
 from streams.runtime.watchdog import leave
 from streams.runtime.worker import Worker
 from streams.settings import Settings, load
+from tests.support.fake_embedder import FakeEmbedder
 from tests.support.soak import MODEL, retention_of
+
+log = structlog.get_logger(__name__)
 
 
 class SlowEmbedder(FakeEmbedder):
-    """Quick as a rule, so that what is slow now and then makes its neighbours overtake."""
+    """Quick as a rule, so that what is slow now and then makes its neighbours overtake.
+
+    While the file `hold` is there it does not answer at all.
+    """
+
+    def __init__(self, hold: Path | None) -> None:
+        super().__init__()
+        self._hold = hold
 
     async def embed_picture(self, picture: Image) -> Floats:
+        while self._hold and self._hold.exists():
+            log.info("held")
+            await asyncio.sleep(0.2)
         chance = random.random()
         if chance < 0.02:
             await asyncio.sleep(1.0)
@@ -44,30 +61,17 @@ class SlowEmbedder(FakeEmbedder):
         return await super().embed_picture(picture)
 
 
-def commit_at_once() -> None:
-    """The sabotage of the negative control: offsets are finished when a message is taken, as naive consumers do."""
-    take = Ledger.take
+class CarelessLedger(Ledger):
+    """Finishes a message when it is taken, as naive consumers do: the negative control."""
 
-    async def careless(self: Ledger, *args: object, **parts: object) -> Slot | None:
-        slot = await take(self, *args, **parts)  # type: ignore[arg-type]
-        if slot is not None and not slot.done:
+    async def take(self, tp: TP, offset: int, *, generation: int, time: Instant) -> Slot | None:
+        slot = await super().take(tp, offset, generation=generation, time=time)
+        if slot:
             slot.finish()
-            slot.partition.open += 1  # the lane's own `finish` counts down once more
         return slot
 
-    Ledger.take = careless  # type: ignore[assignment,method-assign]
-    Slot.finish = _finish_once(Slot.finish)  # type: ignore[method-assign]
 
-
-def _finish_once(finish: object) -> object:
-    def once(slot: Slot) -> None:
-        if not slot.done:
-            finish(slot)  # type: ignore[operator]
-
-    return once
-
-
-async def run(settings: Settings) -> None:
+async def run(settings: Settings, hold: Path | None) -> None:
     catalogue, store = Catalogue(settings.kafka.prefix), Store(settings.store)
     registry = Registry(settings.registry)
     codec, view = Codec(catalogue, registry), CameraView()
@@ -78,7 +82,7 @@ async def run(settings: Settings) -> None:
             agents = pipeline(
                 pictures=pictures,
                 cameras=view,
-                embedder=SlowEmbedder(),
+                embedder=SlowEmbedder(hold),
                 index=index,
                 model=MODEL,
                 collection=settings.index.collection,
@@ -97,11 +101,12 @@ async def run(settings: Settings) -> None:
 
 
 def main() -> None:
-    settings = load(Path(sys.argv[1]))
+    """`HOLD` names a file, see `SlowEmbedder`; `SABOTAGE=commit-at-once` makes the ledger careless."""
+    settings, hold = load(Path(sys.argv[1])), os.environ.get("HOLD")
     configure(settings.log)
-    if os.environ.get("SABOTAGE") == "commit-at-once":
-        commit_at_once()
-    asyncio.run(run(settings))
+    careless = os.environ.get("SABOTAGE") == "commit-at-once"
+    with patch.object(runner, "Ledger", CarelessLedger if careless else Ledger):
+        asyncio.run(run(settings, Path(hold) if hold else None))
     leave(0)
 
 

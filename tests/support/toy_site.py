@@ -40,14 +40,17 @@ PARTITIONS: Final = 2
 PATIENCE: Final = 30.0
 """Seconds for anything that a test waits for."""
 
+Fields = list[dict[str, object]]
+"""Of an Avro record."""
+
 _TIME: Final = {"type": "long", "logicalType": "timestamp-micros"}
-_BALL: Final = [
+_BALL: Final[Fields] = [
     {"name": "name", "type": "string"},
     {"name": "at", "type": _TIME, "default": 0},
     {"name": "number", "type": "long", "default": 0},
     {"name": "note", "type": "string", "default": ""},
 ]
-_COUNT: Final = [
+_COUNT: Final[Fields] = [
     {"name": "n", "type": "long"},
     {"name": "deadline", "type": ["null", _TIME], "default": None},
 ]
@@ -186,7 +189,7 @@ def _schemas(folder: Path) -> Path:
     return folder
 
 
-def _freeze(folder: Path, name: str, namespace: str, fields: list[dict[str, Any]]) -> None:
+def _freeze(folder: Path, name: str, namespace: str, fields: Fields) -> None:
     folder.mkdir()
     schema = {"type": "record", "name": name, "namespace": namespace, "fields": fields}
     (folder / "v1.avsc").write_text(json.dumps(schema))
