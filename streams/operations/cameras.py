@@ -4,24 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from streams.adapters.publisher import open_publisher
 from streams.domain.cameras import Camera
 from streams.domain.cross_checks import Switches, check
 from streams.domain.errors import SettingsError
 from streams.domain.messages import Message, Tombstone
 from streams.domain.values import Instant
-from streams.operations.decoding import decoder
-from streams.operations.objects import newest
-from streams.operations.reading import whole
+from streams.operations.messages import current, publishing
 from streams.settings import Settings
 
 
 async def list_cameras(settings: Settings) -> list[Camera]:
-    """The cameras that are set, by name. Raises `Outage`, `LookupError` (no such topic) and `Poison`."""
-    with decoder(settings) as reader:
-        latest = newest(whole(settings.kafka, reader.topic_of(Camera)))
-        messages = [await reader.decode(record) for record in latest]
-    return sorted((message for message in messages if isinstance(message, Camera)), key=lambda camera: camera.name)
+    """The cameras that are set, by name. Raises `Outage` and `LookupError` (no such topic)."""
+    return sorted(await current(settings, Camera), key=lambda camera: camera.name)
 
 
 async def put_cameras(settings: Settings, cameras: Iterable[Camera]) -> None:
@@ -55,10 +49,6 @@ def faults(fresh: Iterable[Camera], everyone: Iterable[Camera], settings: Settin
 
 
 async def _publish(settings: Settings, messages: Iterable[Message]) -> None:
-    source = f"nvr-streams/{settings.site}/cameras"
-    with decoder(settings) as known:
-        async with open_publisher(
-            settings.kafka, encoder=known.codec, catalogue=known.catalogue, source=source
-        ) as publisher:
-            for message in messages:
-                await publisher.publish(message)
+    async with publishing(settings, "cameras") as publisher:
+        for message in messages:
+            await publisher.publish(message)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 from streams.domain.messages import ObjectRecord
-from streams.operations.decoding import decoder
-from streams.operations.reading import Progress, Record, whole
+from streams.operations.messages import current
+from streams.operations.reading import Progress
 from streams.settings import Settings
 
 
@@ -24,28 +23,13 @@ class Wanted:
 
 
 async def list_objects(settings: Settings, wanted: Wanted, progress: Progress | None = None) -> list[ObjectRecord]:
-    """The newest first, by their start. Raises `Outage`, `LookupError` (no such topic) and `Poison`."""
-    with decoder(settings) as reader:
-        latest = newest(whole(settings.kafka, reader.topic_of(ObjectRecord), progress))
-        messages = [await reader.decode(record) for record in latest]
-    found = [message for message in messages if isinstance(message, ObjectRecord) and wanted.admits(message)]
+    """The newest first, by their start. Raises `Outage` and `LookupError` (no such topic)."""
+    found = filter(wanted.admits, await current(settings, ObjectRecord, progress=progress))
     return sorted(found, key=lambda record: (record.facts.start_time, record.object_id), reverse=True)
 
 
 async def find_object(settings: Settings, object_id: str, progress: Progress | None = None) -> ObjectRecord:
     """The current record of one object. Raises `LookupError` when there is none, else as `list_objects`."""
-    key = object_id.encode()
-    with decoder(settings) as reader:
-        topic = reader.topic_of(ObjectRecord)
-        mine = newest(record for record in whole(settings.kafka, topic, progress) if record.key == key)
-        messages = [await reader.decode(record) for record in mine]
-    for message in messages:
-        if isinstance(message, ObjectRecord):
-            return message
+    for record in await current(settings, ObjectRecord, key=object_id, progress=progress):
+        return record
     raise LookupError(f"no object {object_id}; see: nvr-streams objects list")
-
-
-def newest(records: Iterable[Record]) -> list[Record]:
-    """The last record of each key; a key whose last record is a tombstone is gone. Records without key count for nothing."""
-    last = {record.key: record for record in records if record.key is not None}
-    return [record for record in last.values() if record.value is not None]

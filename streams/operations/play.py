@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import cycle
 from pathlib import Path
 
-from streams.adapters.publisher import Publisher, open_publisher
+from streams.adapters.publisher import Publisher
 from streams.adapters.store import Store
 from streams.domain.cameras import Camera
 from streams.domain.values import Instant
 from streams.operations.cameras import list_cameras
-from streams.operations.decoding import decoder
+from streams.operations.messages import publishing
 from streams.operations.play_inputs import open_network, open_video
 from streams.settings import Settings
 from streams.sources.choice import FPS, Choice, as_chosen, least_scores, new_camera
@@ -63,7 +62,7 @@ async def play(
     cast = await _cast(settings, shows, options)
     store = Store(settings.store)
     await store.check()
-    async with open_network(settings.models) as network, _publisher(settings) as publisher:
+    async with open_network(settings.models) as network, publishing(settings, "player") as publisher:
         for camera in cast.new:
             await publisher.publish(camera)
         stage = _Stage(
@@ -102,16 +101,6 @@ async def _cast(settings: Settings, shows: Sequence[Playlist], options: PlayOpti
     for show in shows:
         least_scores(cameras[show.camera])
     return _Cast(cameras=cameras, new=tuple(new.values()))
-
-
-@asynccontextmanager
-async def _publisher(settings: Settings) -> AsyncIterator[Publisher]:
-    source = f"nvr-streams/{settings.site}/player"
-    with decoder(settings) as codecs:
-        async with open_publisher(
-            settings.kafka, encoder=codecs.codec, catalogue=codecs.catalogue, source=source
-        ) as publisher:
-            yield publisher
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -74,6 +74,12 @@ def follow(kafka: Kafka, topic: str, *, from_beginning: bool = False) -> Iterato
             message = consumer.poll(_POLL_SECONDS)
             if message is None or not _at_end(message):
                 yield None if message is None else _record(message)
+
+
+def newest(records: Iterable[Record]) -> list[Record]:
+    """The last record of each key; a key whose last record is a tombstone is gone. Records without key count for nothing."""
+    last = {record.key: record for record in records if record.key is not None}
+    return [record for record in last.values() if record.value is not None]
 
 
 @contextmanager

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
-from itertools import chain
 
 from streams.adapters.rendering import Json, iso, plain
 from streams.domain.errors import Poison
 from streams.domain.messages import Tombstone
-from streams.operations.decoding import Decoder, decoder
+from streams.operations.messages import Decoder, decoder
 from streams.operations.reading import Record, follow, whole
 from streams.settings import Settings
 
@@ -43,7 +42,7 @@ async def tail(settings: Settings, asked: Asked) -> AsyncIterator[dict[str, Json
 def _records(settings: Settings, topic: str, asked: Asked) -> Iterator[Record | None]:
     if asked.follow:
         return follow(settings.kafka, topic, from_beginning=asked.from_beginning)
-    return chain(whole(settings.kafka, topic))
+    return whole(settings.kafka, topic)
 
 
 async def shown(reader: Decoder, record: Record) -> dict[str, Json]:

@@ -10,11 +10,10 @@ from confluent_kafka import Consumer, TopicPartition
 from typer.testing import CliRunner
 
 from streams.adapters.kafka import client_config
-from streams.adapters.publisher import open_publisher
 from streams.cli import program
 from streams.domain.messages import ObjectRecord, Tombstone
-from streams.operations.decoding import decoder
 from streams.operations.lags import group_lags
+from streams.operations.messages import publishing
 from streams.operations.status import overview
 from streams.settings import Kafka, Registry, Settings
 from tests.support.builders import facts, record
@@ -52,12 +51,9 @@ def made(run):
 
 
 async def publish(settings, *messages):
-    with decoder(settings) as known:
-        async with open_publisher(
-            settings.kafka, encoder=known.codec, catalogue=known.catalogue, source="tests"
-        ) as publisher:
-            for message in messages:
-                await publisher.publish(message)
+    async with publishing(settings, "tests") as publisher:
+        for message in messages:
+            await publisher.publish(message)
 
 
 def test_cameras_are_set_listed_and_removed(run, tmp_path):

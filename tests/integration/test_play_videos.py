@@ -20,7 +20,7 @@ from streams.domain.cameras import Camera
 from streams.domain.messages import Detections, Event, Recordings
 from streams.domain.values import SECOND, Phase
 from streams.files import shipped
-from streams.operations.decoding import decoder
+from streams.operations.messages import decoder
 from streams.operations.play import PlayOptions, play
 from streams.operations.reading import whole
 from streams.operations.schemas import register

@@ -89,6 +89,18 @@ def test_a_dead_letter_that_is_not_there_is_one_clear_line(run):
     assert (told.exit_code, told.stderr) == (1, "error: no dead letter 9-9; see: nvr-streams dead-letters list\n")
 
 
+# ---- cameras
+
+
+def test_an_unreadable_camera_is_told_and_left_out(run):
+    with mock_broker() as running:
+        running.put("nvr-cameras", b"porch", b"rubbish")
+        told = run("cameras", "list", NVR_STREAMS__KAFKA__BOOTSTRAP=running.bootstrap)
+    assert (told.exit_code, told.stdout.splitlines()[1:]) == (0, [])
+    assert "unreadable record left out" in told.stderr
+    assert "undecodable: it starts with" in told.stderr
+
+
 # ---- tail
 
 

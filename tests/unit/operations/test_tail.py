@@ -10,9 +10,9 @@ from streams.adapters.catalogue import Catalogue
 from streams.adapters.codec import Codec
 from streams.domain.errors import Outage
 from streams.domain.messages import ObjectRecord
-from streams.operations.decoding import Decoder
-from streams.operations.objects import Wanted, newest
-from streams.operations.reading import Record
+from streams.operations.messages import Decoder
+from streams.operations.objects import Wanted
+from streams.operations.reading import Record, newest
 from streams.operations.tail import shown
 from tests.support.builders import OBJECT, record
 from tests.support.schema_registry import MemoryRegistry, registered
