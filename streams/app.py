@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -41,6 +41,9 @@ from streams.settings import Settings, secrets
 
 log = structlog.get_logger(__name__)
 
+READING_AT_ONCE = 2
+"""Objects that are read from their topic at a time for people; what cannot be answered in time is not begun."""
+
 AGAIN_SECONDS = 2.0
 """How soon a neighbour that was down at the start is asked again."""
 
@@ -60,8 +63,12 @@ def work(settings: Settings, agents: tuple[str, ...]) -> None:
 
 
 async def _work(settings: Settings, names: tuple[str, ...]) -> None:
-    telemetry, desk = Telemetry(settings.worker.name), _Desk(settings)
+    telemetry = Telemetry(settings.worker.name)
     async with AsyncExitStack() as stack:
+        # Threads of their own: whoever reads a whole topic must not take those that the agents' neighbours are asked on.
+        readers = ThreadPoolExecutor(READING_AT_ONCE, thread_name_prefix="objects")
+        stack.callback(readers.shutdown, wait=False, cancel_futures=True)
+        desk = _Desk(settings, readers)
         answers = Answers(
             status=telemetry.status, metrics=telemetry.exposition, search=desk.search, find_object=desk.find_object
         )
@@ -111,7 +118,10 @@ async def open_ports(
     async with AsyncExitStack() as stack:
         threads = stack.enter_context(ThreadPoolExecutor(settings.worker.threads, thread_name_prefix="pictures"))
         pictures = StoredPictures(Store(settings.store), threads, max_pixels=settings.store.max_pixels)
-        embedder = await _embedder(stack, settings, telemetry)
+        embedder = None
+        if settings.embedding.enabled:
+            opening = open_embedder(settings.embedding, settings.models, telemetry)
+            embedder = await stack.enter_async_context(opening)
         space = Space(model=settings.embedding.model, dim=embedder.dim if embedder else 0)
         index = await _index(stack, settings, space, pictures, on_outage)
         yield Ports(pictures=pictures, embedder=embedder, index=index)
@@ -144,6 +154,7 @@ class _Desk:
     """Answers people's questions; search from the moment that index and models are open."""
 
     settings: Settings
+    readers: Executor
     searching: Search | None = None
 
     async def search(self, parameters: Parameters) -> list[Hit]:
@@ -152,15 +163,8 @@ class _Desk:
         return await self.searching.answer(parameters)
 
     async def find_object(self, object_id: str) -> Message:
-        return await asyncio.to_thread(asyncio.run, find_object(self.settings, object_id))
-
-
-async def _embedder(stack: AsyncExitStack, settings: Settings, telemetry: Telemetry) -> Embedder | None:
-    if not settings.embedding.enabled:
-        return None
-    embedder = await open_embedder(settings.embedding, settings.models, telemetry)
-    stack.push_async_callback(embedder.close)
-    return embedder
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self.readers, lambda: asyncio.run(find_object(self.settings, object_id)))
 
 
 async def _index(

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -34,15 +35,11 @@ class _Towers:
 
 
 class OnnxEmbedder:
-    """Both towers, loaded and tried out. Concurrent calls share batches; each model works on its own thread."""
+    """Both towers, loaded and tried out. Concurrent calls share batches."""
 
-    def __init__(
-        self, *, model: str, vision: Model, text: Model, towers: _Towers, linger: float, telemetry: Telemetry
-    ) -> None:
-        self._model, self._dim = model, towers.pictures.dim
-        self._models = (vision, text)
-        self._pictures = _batched(vision, towers.pictures, linger, telemetry.work(PICTURES))
-        self._texts = _batched(text, towers.texts, linger, telemetry.work(TEXTS))
+    def __init__(self, *, model: str, dim: int, pictures: Batcher[Image, Floats], texts: Batcher[str, Floats]) -> None:
+        self._model, self._dim = model, dim
+        self._pictures, self._texts = pictures, texts
 
     @property
     def model(self) -> str:
@@ -60,26 +57,34 @@ class OnnxEmbedder:
         """The vector of a text; what exceeds `embedding.max_tokens` is left out. Raises `Poison` (`bad vector`)."""
         return await self._texts(text)
 
-    async def close(self) -> None:
-        """Answer what waits, and give the models' threads back."""
-        await self._pictures.close()
-        await self._texts.close()
-        for model in self._models:
-            model.close()
 
+@asynccontextmanager
+async def open_embedder(settings: Embedding, models: Models, telemetry: Telemetry) -> AsyncIterator[OnnxEmbedder]:
+    """Load the models, bind them to what their graphs declare, and warm them up: the embedder is ready for use.
 
-async def open_embedder(settings: Embedding, models: Models, telemetry: Telemetry) -> OnnxEmbedder:
-    """Load the models, bind them to what their graphs declare, and warm them up; returns when they are ready.
-
-    Raises `SettingsError`: a file is missing or another one, the graphs don't fit, their vectors are unlike in length,
+    At the end, what waits is answered, and the models' threads are given back. Raises `SettingsError`: a file is missing or another one, the graphs don't fit, their vectors are unlike in length,
     or the device is not usable.
     """
-    vision = _model(settings.vision_model, "embedding.vision_model", models, telemetry)
-    if settings.text_model == settings.vision_model:
-        text = vision
+    vision = text = _model(settings.vision_model, "embedding.vision_model", models, telemetry)
+    if settings.text_model != settings.vision_model:
+        text = _model(settings.text_model, "embedding.text_model", models, telemetry)
+    async with AsyncExitStack() as stack:
+        stack.callback(vision.close)
+        stack.callback(text.close)
+        towers = await _load(vision, text, settings, models)
+        linger = models.linger.total_seconds()
+        pictures = _batched(vision, towers.pictures, linger, telemetry.work(PICTURES))
+        stack.push_async_callback(pictures.close)
+        texts = _batched(text, towers.texts, linger, telemetry.work(TEXTS))
+        stack.push_async_callback(texts.close)
+        yield OnnxEmbedder(model=settings.model, dim=towers.pictures.dim, pictures=pictures, texts=texts)
+
+
+async def _load(vision: Model, text: Model, settings: Embedding, models: Models) -> _Towers:
+    """Both towers; they may be two models, or the two halves of one."""
+    if text is vision:
         towers = await vision.load(lambda session: _both(session, settings, models))
     else:
-        text = _model(settings.text_model, "embedding.text_model", models, telemetry)
         pictures = await vision.load(lambda session: _picture_tower(session, settings, models))
         texts = await text.load(lambda session: _text_tower(session, settings, models))
         towers = _Towers(pictures=pictures, texts=texts)
@@ -88,10 +93,7 @@ async def open_embedder(settings: Embedding, models: Models, telemetry: Telemetr
             f"embedding: {settings.vision_model} gives vectors of {towers.pictures.dim}, {settings.text_model} of "
             f"{towers.texts.dim}: they share no space"
         )
-    linger = models.linger.total_seconds()
-    return OnnxEmbedder(
-        model=settings.model, vision=vision, text=text, towers=towers, linger=linger, telemetry=telemetry
-    )
+    return towers
 
 
 def _model(name: str, setting: str, models: Models, telemetry: Telemetry) -> Model:

@@ -38,9 +38,8 @@ async def embedder(request: pytest.FixtureRequest) -> AsyncIterator[Embedder]:
     if request.param == "fake":
         yield FakeEmbedder()
         return
-    embedder = await open_embedder(Embedding(), Models(), Telemetry("test"))
-    yield embedder
-    await embedder.close()
+    async with open_embedder(Embedding(), Models(), Telemetry("test")) as embedder:
+        yield embedder
 
 
 async def test_vectors_are_float32_of_the_models_dimension_and_unit_length(embedder, crops) -> None:

@@ -1,7 +1,9 @@
 """The embedder binds to any CLIP-shaped pair of graphs, shares batches where that is safe, and refuses the rest."""
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack
 from pathlib import Path
 
 import numpy as np
@@ -27,21 +29,24 @@ def telemetry() -> Telemetry:
 
 
 @pytest.fixture
-async def opened(tmp_path: Path, telemetry: Telemetry) -> AsyncIterator[Open]:
+async def stack() -> AsyncIterator[AsyncExitStack]:
+    async with AsyncExitStack() as stack:
+        yield stack
+
+
+@pytest.fixture
+def opened(tmp_path: Path, telemetry: Telemetry, stack: AsyncExitStack) -> Open:
     """Opens an embedder over the graphs in the test's folder; what is not named is made."""
-    made: list[OnnxEmbedder] = []
 
     async def make(*, batch: int = 8, **settings: object) -> OnnxEmbedder:
         graphs.picture_graph(tmp_path / "vision.onnx")
         graphs.text_graph(tmp_path / "text.onnx")
         names = {"vision_model": "vision.onnx", "text_model": "text.onnx", "image_size": 32, "model": "toy"}
         embedding = Embedding.model_validate(names | settings)
-        made.append(await open_embedder(embedding, Models(folder=tmp_path, batch=batch), telemetry))
-        return made[-1]
+        opening = open_embedder(embedding, Models(folder=tmp_path, batch=batch), telemetry)
+        return await stack.enter_async_context(opening)
 
-    yield make
-    for embedder in made:
-        await embedder.close()
+    return make
 
 
 def grey(level: int, *, height: int = 32, width: int = 32) -> Image:
@@ -267,12 +272,28 @@ def test_a_wide_picture_is_squashed_or_its_centre_is_taken(resize, edge) -> None
     assert planes[0, 0, -1] == 0
 
 
-async def test_after_closing_nothing_is_embedded(opened) -> None:
+async def test_what_waits_at_the_end_is_answered(opened, stack) -> None:
     embedder = await opened()
     waiting = asyncio.create_task(embedder.embed_text("a car"))
     await asyncio.sleep(0)
-    await embedder.close()
+    await stack.aclose()
 
     assert (await waiting).shape == (4,)
     with pytest.raises(RuntimeError, match="closed"):
         await embedder.embed_text("a car")
+
+
+async def test_a_failed_start_leaves_no_thread_behind(opened, tmp_path) -> None:
+    (tmp_path / "broken.onnx").write_bytes(b"junk")
+
+    with pytest.raises(SettingsError):
+        await opened(text_model="broken.onnx")
+
+    await asyncio.to_thread(until_ended, "model-")
+
+
+def until_ended(name: str) -> None:
+    for thread in threading.enumerate():
+        if thread.name.startswith(name):
+            thread.join(5)
+            assert not thread.is_alive()
