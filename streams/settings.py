@@ -181,7 +181,7 @@ class Worker(Section):
         description="Unique, stable name of this worker; static group membership hangs on it.",
     )
     static: bool = Field(True, description="Static group membership: a restart keeps its partitions.")
-    in_flight: int = Field(256, ge=1, le=100_000, description="Messages held by one agent at a time.")
+    in_flight: int = Field(256, ge=1, le=100_000, description="Keys of one partition that an agent works on at a time.")
     threads: int = Field(2, ge=1, le=64, description="Threads for decoding, cutting and encoding pictures.")
     host: str = Field("127.0.0.1", description="Address of health, metrics and search.")
     port: int = Field(8077, ge=0, le=65535, description="Port of health, metrics and search; 0: any free one.")

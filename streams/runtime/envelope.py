@@ -11,6 +11,7 @@ import struct
 import zlib
 from dataclasses import dataclass, field
 
+from streams.domain.errors import Poison
 from streams.domain.values import Instant
 
 _FORMAT = 1
@@ -36,12 +37,12 @@ class Envelope:
 
     @classmethod
     def load(cls, raw: bytes | None) -> Envelope:
-        """Read what `dump` wrote; None is an empty envelope. Raises `ValueError` for an unknown format."""
+        """Read what `dump` wrote; None is an empty envelope. Raises `Poison` for an unknown format."""
         if raw is None:
             return cls()
         format_, has_state, deadline, count = _HEAD.unpack_from(raw)
         if format_ != _FORMAT:
-            raise ValueError(f"state envelope of format {format_}, expected {_FORMAT}")
+            raise Poison("undecodable state", f"an envelope of format {format_}, expected {_FORMAT}")
         end = _HEAD.size + count * _TOPIC.size
         applied = dict(_TOPIC.iter_unpack(raw[_HEAD.size : end]))
         return cls(raw[end:] if has_state else None, deadline, applied)

@@ -52,6 +52,7 @@ class Handler(Generic[S]):
         self._partitions, self._source = partitions, f"nvr-streams/{site}/{agent.name}"
 
     def load(self, encoded: bytes | None) -> S | None:
+        """Raises `Poison` for a state that no release known here wrote."""
         return None if encoded is None else cast("S", self._states.loads(encoded))
 
     async def arrive(self, state: S | None, encoded: bytes | None, record: Incoming) -> Turn[S]:
@@ -88,9 +89,9 @@ class Handler(Generic[S]):
         except Outage:
             raise
         except Poison as poison:
-            letter = self._bury(record, poison.reason, poison)
+            letter = self.bury(record, poison.reason, poison)
         except Exception as bug:  # noqa: BLE001 -- the one guard: a bug costs its message, never the partition
-            letter = self._bury(record, "bug", bug)
+            letter = self.bury(record, "bug", bug)
         return Turn(state, encoded, (letter,), buried=True)
 
     async def _decode(self, record: Incoming) -> Message:
@@ -118,7 +119,7 @@ class Handler(Generic[S]):
         headers = (*cloud_event(message, topic=topic, source=self._source, body=body), *passed_on(record.headers))
         return Outgoing(topic, message.key.encode(), body, headers, record.time)
 
-    def _bury(self, record: Incoming, reason: str, error: Exception) -> Outgoing:
+    def bury(self, record: Incoming, reason: str, error: Exception) -> Outgoing:
         self._meter.failed(reason)
         self._meter.dead_letter(reason)
         where = {"topic": record.topic, "partition": record.partition, "offset": record.offset}

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 
 from faust.types import TP
 
+from streams.domain.errors import Poison
 from streams.domain.values import Instant
 from streams.runtime.deadlines import Deadlines
 from streams.runtime.envelope import NEVER, Envelope
@@ -40,7 +41,10 @@ class States:
         for partition in self._store().partitions():
             dated = []
             for key, raw in self._store().items_of(partition):
-                envelope = Envelope.load(raw)
+                try:
+                    envelope = Envelope.load(raw)
+                except Poison:
+                    continue  # a newer release wrote it: its messages are buried when they come
                 if envelope.state is None:
                     self._forgotten.setdefault(partition, set()).add(key)
                 elif envelope.deadline != NEVER:

@@ -13,7 +13,7 @@ import structlog
 from faust.types import TP
 
 from streams.adapters.telemetry import AgentMeter
-from streams.domain.errors import Outage
+from streams.domain.errors import Outage, Poison
 from streams.domain.values import Instant
 from streams.runtime.committer import Commit, Committer
 from streams.runtime.envelope import NEVER, Envelope, topic_id
@@ -90,8 +90,12 @@ class LaneWork(Generic[S]):
     async def __call__(self, lane: Lane[Job]) -> None:
         """Handle a run of the lane's jobs, make it durable, take the jobs off the lane."""
         raw = self._states.get(lane.partition, lane.key)
-        envelope = Envelope.load(raw)
-        run = Run(envelope, self._handler.load(envelope.state))
+        try:
+            envelope = Envelope.load(raw)
+            run = Run(envelope, self._handler.load(envelope.state))
+        except Poison as poison:
+            await self._refuse(lane, poison)
+            return
         until = time.monotonic() + RUN_SECONDS
         while len(run.jobs) < min(len(lane.jobs), RUN_LENGTH) and (not run.jobs or time.monotonic() < until):
             job = lane.jobs[len(run.jobs)]
@@ -103,7 +107,18 @@ class LaneWork(Generic[S]):
         if not self._is_current(lane):
             raise asyncio.CancelledError  # cut off, and the agent swallowed its cancellation
         await self._commit(lane, run, raw)
-        for job in run.jobs:
+        self._take_off(lane, run.jobs)
+
+    async def _refuse(self, lane: Lane[Job], poison: Poison) -> None:
+        """Bury what came: the key's state cannot be read (a newer release wrote it), and stays as it is."""
+        jobs = list(lane.jobs)[:RUN_LENGTH]
+        letters = [self._handler.bury(job.record, poison.reason, poison) for job in jobs if isinstance(job, Arrival)]
+        if letters:
+            await self._committer.commit(Commit(lane.key, lane.partition, letters, write=False, record=None, time=0))
+        self._take_off(lane, jobs)
+
+    def _take_off(self, lane: Lane[Job], jobs: list[Job]) -> None:
+        for job in jobs:
             lane.jobs.popleft()
             self._finished(job)
 

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from streams.domain.errors import Poison
 from streams.runtime.deadlines import Deadlines
 from streams.runtime.envelope import NEVER, Envelope, topic_id
 
@@ -36,7 +37,7 @@ def test_nothing_stored_is_an_empty_envelope() -> None:
 
 
 def test_an_unknown_format_is_refused() -> None:
-    with pytest.raises(ValueError, match="format 9, expected 1"):
+    with pytest.raises(Poison, match="format 9, expected 1"):
         Envelope.load(b"\x09" + GOLDEN[1:])
 
 

@@ -271,6 +271,20 @@ async def test_a_forgotten_key_stays_as_a_marker_until_no_replay_can_revive_it()
         assert bench.broker.sent[-1][0].value is None
 
 
+async def test_a_state_that_cannot_be_read_costs_its_messages_and_is_kept() -> None:
+    async with Bench() as bench:
+        unreadable = Envelope(b"\x07Settled\x63 of a newer release", NEVER, {}).dump()
+        bench.store.values[KEY] = unreadable
+        await bench.sees(sighting(0))
+        await bench.sees(sighting(1))
+        bench.expires(at(10**9))
+        await bench.settled()
+        assert bench.broker.topics() == ["nvr-dead-letters"] * 2
+        assert dict(bench.broker.sent[0][0].headers)["dlt.reason"] == b"undecodable state"
+        assert bench.store.values == {KEY: unreadable}
+        assert len(bench.finished) == 3
+
+
 async def test_a_message_that_leaves_nothing_to_remember_writes_nothing() -> None:
     async def handle(state: Any, message: Message, instant: Instant) -> Step[Any]:
         del state, message, instant
