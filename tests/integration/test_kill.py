@@ -49,12 +49,20 @@ def front() -> Iterator[Front]:
 
 
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize("partitioner", ["murmur2_random", "consistent_random"])
+@pytest.mark.parametrize(
+    ("partitioner", "worker"),
+    [
+        pytest.param("murmur2_random", {"static": True, "state": "memory"}, id="static, memory"),
+        pytest.param(
+            "consistent_random", {"static": False, "state": "rocksdb"}, id="dynamic, RocksDB, any partitioner"
+        ),
+    ],
+)
 def test_kills_leave_what_an_undisturbed_run_leaves(
-    services: Services, prefix: str, tmp_path: Path, front: Front, partitioner: str
+    services: Services, prefix: str, tmp_path: Path, front: Front, partitioner: str, worker: dict[str, object]
 ) -> None:
     """`consistent_random` is what confluent-kafka does by default: upstream may partition events as it likes."""
-    with site(services, prefix, tmp_path, front.url) as running:
+    with site(services, prefix, tmp_path, front.url, **worker) as running:
         sent = script(running)
         want = expected(running, sent)
         feeding = threading.Thread(target=partial(feed, running, sent, seconds=FEED_SECONDS, partitioner=partitioner))
