@@ -1,4 +1,4 @@
-"""Where the workers of this machine answer: one small file each in the worker's folder."""
+"""Where the workers of this machine answer: one small file each in the worker's folder, beside the configured port."""
 
 from __future__ import annotations
 
@@ -9,8 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import msgspec
+from yarl import URL
 
 from streams.domain.errors import SettingsError
+from streams.settings import Worker
+
+_LOOPBACK = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  # addresses to listen on are none to go to
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +39,17 @@ def announced(folder: Path, name: str, url: str) -> Iterator[Path]:
         yield file
     finally:
         file.unlink(missing_ok=True)
+
+
+def url_of(host: str, port: int) -> str:
+    """Where on this machine a server is asked that listens on `host`."""
+    return str(URL.build(scheme="http", host=_LOOPBACK.get(host, host), port=port))
+
+
+def candidates(worker: Worker) -> tuple[str, ...]:
+    """The URLs at which workers of this machine may answer, those that they announced first."""
+    configured = [url_of(worker.host, worker.port)] if worker.port else []
+    return tuple(dict.fromkeys((*(address.url for address in found(worker.data)), *configured)))
 
 
 def found(folder: Path) -> tuple[Address, ...]:

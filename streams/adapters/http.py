@@ -13,9 +13,8 @@ from typing import TypeAlias
 
 from aiohttp import web
 from prometheus_client import CONTENT_TYPE_LATEST
-from yarl import URL
 
-from streams.adapters.addresses import announced
+from streams.adapters.addresses import announced, url_of
 from streams.adapters.rendering import line
 from streams.adapters.status import WorkerStatus, report
 from streams.domain.errors import Outage, Poison, SettingsError
@@ -59,7 +58,7 @@ async def serve(worker: Worker, answers: Answers) -> AsyncIterator[str]:
     await runner.setup()
     try:
         await _listen(runner, worker)
-        url = str(URL.build(scheme="http", host=worker.host, port=runner.addresses[0][1]))
+        url = url_of(worker.host, runner.addresses[0][1])
         with announced(worker.data, worker.name, url):
             yield url
     finally:

@@ -6,10 +6,10 @@ from datetime import timedelta
 
 import typer
 
-from streams.adapters.catalogue import Catalogue, Topic
+from streams.adapters.catalogue import Topic
 from streams.cli.output import JsonOption, print_json, print_table
-from streams.operations.topics import Found, check, create, find, needed
-from streams.pipeline import outline
+from streams.operations.installation import topics as all_topics
+from streams.operations.topics import Found, check, create, find
 from streams.settings import Settings
 
 
@@ -25,7 +25,7 @@ def commands() -> typer.Typer:
 def create_topics(ctx: typer.Context, *, as_json: JsonOption = False) -> None:
     """Make the topics that are missing; those that exist are left as they are."""
     settings: Settings = ctx.obj
-    made = create(settings.kafka, topics_of(settings))
+    made = create(settings.kafka, all_topics(settings))
     if as_json:
         print_json({"made": made})
     else:
@@ -35,7 +35,7 @@ def create_topics(ctx: typer.Context, *, as_json: JsonOption = False) -> None:
 def check_topics(ctx: typer.Context, *, as_json: JsonOption = False) -> None:
     """Compare the topics with what they should be; exit code 1 on any difference."""
     settings: Settings = ctx.obj
-    topics = topics_of(settings)
+    topics = all_topics(settings)
     differences = check(settings.kafka, topics)
     if as_json:
         print_json({"differences": differences})
@@ -47,21 +47,13 @@ def check_topics(ctx: typer.Context, *, as_json: JsonOption = False) -> None:
 def list_topics(ctx: typer.Context, *, as_json: JsonOption = False) -> None:
     """List the topics: what they carry, who writes and reads them, and whether they exist."""
     settings: Settings = ctx.obj
-    topics = topics_of(settings)
+    topics = all_topics(settings)
     found = find(settings.kafka, topics)
     if as_json:
         print_json([_as_json(topic, found.get(topic.name)) for topic in topics])
     else:
         columns = ("topic", "partitions", "key", "message", "kept", "written by", "read by")
         print_table(columns, (_row(topic, found.get(topic.name)) for topic in topics))
-
-
-def topics_of(settings: Settings) -> tuple[Topic, ...]:
-    """All topics of an installation, changelogs included."""
-    model = settings.embedding.model
-    agents = outline(model=model, collection=settings.index.collection)
-    stateful = [agent.name for agent in agents if agent.state]
-    return needed(Catalogue(settings.kafka.prefix), [model], stateful)
 
 
 def _as_json(topic: Topic, found: Found | None) -> dict[str, object]:

@@ -6,8 +6,8 @@ from typing import Annotated
 
 import typer
 
+from streams.operations.installation import agents as all_agents
 from streams.operations.supervision import supervise
-from streams.pipeline import outline
 from streams.settings import Settings
 
 
@@ -21,7 +21,7 @@ def worker(
 ) -> None:
     """Run agents until stopped."""
     settings: Settings = ctx.obj
-    known = [agent.name for agent in outline(model=settings.embedding.model, collection=settings.index.collection)]
+    known = [agent.name for agent in all_agents(settings)]
     if unknown := [name for name in agents or () if name not in known]:
         raise typer.BadParameter(f"no agent {', '.join(unknown)}; there are {', '.join(known)}")
     raise typer.Exit(supervise(work, settings, tuple(dict.fromkeys(agents or ()))))

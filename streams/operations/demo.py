@@ -13,32 +13,29 @@ from contextlib import AbstractAsyncContextManager, contextmanager
 from dataclasses import dataclass, field, replace
 from multiprocessing.process import BaseProcess
 from pathlib import Path
-from typing import Any
 
-import httpx
 import yaml
 
-from streams.adapters.addresses import found
 from streams.adapters.catalogue import Catalogue
 from streams.adapters.clock import now
 from streams.adapters.registry import Registry
 from streams.adapters.rendering import plain
 from streams.adapters.schema_files import SchemaFiles
 from streams.adapters.search import Search, SearchRequest
-from streams.domain.agent import Agent
 from streams.domain.errors import Outage
 from streams.domain.messages import Event, ObjectRecord
 from streams.domain.values import Instant, Outcome
 from streams.files import shipped
-from streams.operations.lags import group_lags, message_counts
+from streams.operations.installation import topics
+from streams.operations.lags import agent_lags, message_counts
 from streams.operations.local import LocalServices, Running
 from streams.operations.objects import Wanted, list_objects
 from streams.operations.play import PlayOptions, play
 from streams.operations.schemas import register
 from streams.operations.search import Opener, find
+from streams.operations.status import ask_workers
 from streams.operations.supervision import Work, supervise
-from streams.operations.topics import create, needed
-from streams.pipeline import outline
+from streams.operations.topics import create
 from streams.ports import Hit
 from streams.settings import Settings, load
 from streams.sources.feed import Tally
@@ -176,10 +173,10 @@ class _Stage:
     clock: Clock
 
     async def prepare(self) -> None:
-        topics = needed(self._catalogue, [self._model], [agent.name for agent in self._agents if agent.state])
-        await asyncio.to_thread(create, self.settings.kafka, topics)
+        wanted = topics(self.settings)
+        await asyncio.to_thread(create, self.settings.kafka, wanted)
         with Registry(self.settings.registry) as registry:
-            await register(registry, topics, SchemaFiles())
+            await register(registry, wanted, SchemaFiles())
 
     async def perform(self, video: Path, work: Work, log: Path) -> DemoReport:
         """From the worker's start to its end; points are counted when it has left the index."""
@@ -192,14 +189,16 @@ class _Stage:
                 await _until(_Twice(self._nothing_is_left), worker, log, INDEX_SECONDS)
             with self.clock.part("search", f'searching for "{QUESTION}"'):
                 hits = await find(self.settings, SearchRequest(text=QUESTION, limit=5), opener=_nobody)
-        counts = message_counts(self.settings.kafka, [topic.name for topic in self._catalogue.topics([self._model])])
-        topics = {self._catalogue.short(name): count for name, count in counts.items()}
+        catalogue = Catalogue(self.settings.kafka.prefix)
+        names = [topic.name for topic in catalogue.topics([self.settings.embedding.model])]
+        counts = message_counts(self.settings.kafka, names)
+        messages = {catalogue.short(name): count for name, count in counts.items()}
         return DemoReport(
             objects=[Found.of(record) for record in await list_objects(self.settings, Wanted())],
             points=0,
             search=hits,
-            dead_letters=topics["dead-letters"],
-            topics=topics,
+            dead_letters=messages["dead-letters"],
+            topics=messages,
             seconds={},
         )
 
@@ -210,35 +209,11 @@ class _Stage:
         return [event for tally in report.cameras.values() for event in tally.ended if not event.false_positive]
 
     async def _is_ready(self) -> bool:
-        for address in found(self.settings.worker.data):
-            try:
-                async with httpx.AsyncClient(timeout=POLL_SECONDS * 4, trust_env=False, verify=False) as client:  # noqa: S501 -- plain HTTP on loopback; loading certificates takes longer than asking
-                    return (await client.get(f"{address.url}/ready")).is_success
-            except httpx.TransportError:
-                return False
-        return False
+        return any(report.ready for report in await asyncio.to_thread(ask_workers, self.settings))
 
     async def _nothing_is_left(self) -> bool:
-        groups = {
-            self._catalogue.app_id(agent.name): [
-                self._catalogue.topic_name(message, agent.model) for message in agent.consumes
-            ]
-            for agent in self._agents
-        }
-        lags = await asyncio.to_thread(group_lags, self.settings.kafka, groups)
+        lags = await asyncio.to_thread(agent_lags, self.settings)
         return not any(lags.values())
-
-    @property
-    def _model(self) -> str:
-        return self.settings.embedding.model
-
-    @property
-    def _catalogue(self) -> Catalogue:
-        return Catalogue(self.settings.kafka.prefix)
-
-    @property
-    def _agents(self) -> tuple[Agent[Any], ...]:
-        return outline(model=self._model, collection=self.settings.index.collection)
 
 
 @dataclass(slots=True)

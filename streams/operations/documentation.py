@@ -13,7 +13,8 @@ from pydantic_core import PydanticUndefined
 
 from streams.adapters.catalogue import Catalogue, Topic
 from streams.domain.messages import Message
-from streams.pipeline import edges, mermaid, outline
+from streams.operations.installation import agents
+from streams.pipeline import edges, mermaid
 from streams.settings import Settings, duration_text
 
 
@@ -29,13 +30,12 @@ class Flow:
 def flow(settings: Settings) -> list[Flow]:
     """The edges of the graph of agents and topics."""
     name = _Names(settings)
-    agents = outline(model=settings.embedding.model, collection=settings.index.collection)
-    return [Flow(writer=edge.writer, topic=name(edge.message), reader=edge.reader) for edge in edges(agents)]
+    return [Flow(writer=edge.writer, topic=name(edge.message), reader=edge.reader) for edge in edges(agents(settings))]
 
 
 def topology_mermaid(settings: Settings) -> str:
     """The graph of agents and topics, as Mermaid text."""
-    return mermaid(outline(model=settings.embedding.model, collection=settings.index.collection), _Names(settings))
+    return mermaid(agents(settings), _Names(settings))
 
 
 class _Names:

@@ -9,15 +9,30 @@ from functools import partial
 from confluent_kafka import ConsumerGroupTopicPartitions, TopicPartition
 from confluent_kafka.admin import AdminClient, ListOffsetsResultInfo, OffsetSpec
 
+from streams.adapters.catalogue import Catalogue
 from streams.adapters.kafka import client_config
 from streams.adapters.kafka_errors import answering, settled
-from streams.settings import Kafka
+from streams.operations.installation import agents
+from streams.settings import Kafka, Settings
 
 ANSWER_SECONDS = 4.0
 """How long the brokers have for each question."""
 
 Spot = tuple[str, int]
 """A topic and a partition."""
+
+
+def agent_lags(settings: Settings) -> dict[str, int | None]:
+    """Messages that each agent has not committed yet, by its name; None: a topic that it reads is missing.
+
+    Raises `Outage` when the brokers do not answer.
+    """
+    catalogue = Catalogue(settings.kafka.prefix)
+    groups = {
+        catalogue.app_id(agent.name): [catalogue.topic_name(message, agent.model) for message in agent.consumes]
+        for agent in agents(settings)
+    }
+    return {catalogue.short(group): lag for group, lag in group_lags(settings.kafka, groups).items()}
 
 
 def group_lags(kafka: Kafka, groups: Mapping[str, Iterable[str]]) -> dict[str, int | None]:
@@ -34,8 +49,7 @@ def group_lags(kafka: Kafka, groups: Mapping[str, Iterable[str]]) -> dict[str, i
             if all(topic in there for topic in topics)
         }
         every = {spot for group in spots.values() for spot in group}
-        ends = settled(partial(_offsets, admin, every, OffsetSpec.latest()))  # type: ignore[no-untyped-call]  # the client's gap
-        begins = settled(partial(_offsets, admin, every, OffsetSpec.earliest()))  # type: ignore[no-untyped-call]
+        begins, ends = _bounds(admin, every)
         committed = {group: settled(partial(_committed, admin, group, own)) for group, own in spots.items()}
     lags = {
         group: sum(ends[spot] - committed[group].get(spot, begins[spot]) for spot in own)
@@ -50,12 +64,18 @@ def message_counts(kafka: Kafka, topics: Iterable[str]) -> dict[str, int]:
         admin = AdminClient({**client_config(kafka), "log_level": 0})
         there = admin.list_topics(timeout=ANSWER_SECONDS).topics
         spots = [(topic, partition) for topic in topics if topic in there for partition in there[topic].partitions]
-        ends = _offsets(admin, spots, OffsetSpec.latest())  # type: ignore[no-untyped-call]  # the client's gap
-        begins = _offsets(admin, spots, OffsetSpec.earliest())  # type: ignore[no-untyped-call]
+        begins, ends = _bounds(admin, spots)
     counts = dict.fromkeys((topic for topic, _ in spots), 0)
     for spot in spots:
         counts[spot[0]] += ends[spot] - begins[spot]
     return counts
+
+
+def _bounds(admin: AdminClient, spots: Iterable[Spot]) -> tuple[dict[Spot, int], dict[Spot, int]]:
+    """The lowest offset of each partition, and its end."""
+    spots = tuple(spots)
+    earliest, latest = OffsetSpec.earliest(), OffsetSpec.latest()  # type: ignore[no-untyped-call]  # the client's gap
+    return settled(partial(_offsets, admin, spots, earliest)), settled(partial(_offsets, admin, spots, latest))
 
 
 def _offsets(admin: AdminClient, spots: Iterable[Spot], which: OffsetSpec) -> dict[Spot, int]:

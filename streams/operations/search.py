@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from typing import TypeAlias
 
 import httpx
 import msgspec
 
-from streams.adapters.addresses import found
+from streams.adapters.addresses import candidates
 from streams.adapters.search import Search, SearchRequest, hits_of, parameters_of
 from streams.domain.errors import Outage, Poison, SettingsError
 from streams.ports import Hit
@@ -20,8 +20,6 @@ Opener: TypeAlias = Callable[[Settings], AbstractAsyncContextManager[Search]]
 ANSWER_SECONDS = 35.0
 """How long a worker has to answer: a little longer than it takes to give up itself."""
 
-_ANYWHERE = frozenset({"0.0.0.0", "::"})  # noqa: S104  # an address to listen on, not to go to
-
 
 async def find(settings: Settings, request: SearchRequest, *, opener: Opener) -> list[Hit]:
     """The hits, best first.
@@ -31,19 +29,11 @@ async def find(settings: Settings, request: SearchRequest, *, opener: Opener) ->
     `SettingsError` or `Outage`.
     """
     async with httpx.AsyncClient(timeout=ANSWER_SECONDS, trust_env=False) as client:
-        for url in dict.fromkeys(_workers(settings)):
+        for url in candidates(settings.worker):
             if (hits := await _ask(client, url, request)) is not None:
                 return hits
     async with opener(settings) as search:
         return await search.run(request)
-
-
-def _workers(settings: Settings) -> Iterator[str]:
-    """Where workers of this machine may answer."""
-    yield from (address.url for address in found(settings.worker.data))
-    if settings.worker.port:
-        host = "127.0.0.1" if settings.worker.host in _ANYWHERE else settings.worker.host
-        yield str(httpx.URL(scheme="http", host=host, port=settings.worker.port))
 
 
 async def _ask(client: httpx.AsyncClient, url: str, request: SearchRequest) -> list[Hit] | None:

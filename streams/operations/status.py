@@ -8,12 +8,11 @@ from dataclasses import dataclass
 import httpx
 import msgspec
 
-from streams.adapters.addresses import found
-from streams.adapters.catalogue import Catalogue
+from streams.adapters.addresses import candidates
 from streams.adapters.status import AgentState, AgentStatus, Report
 from streams.domain.errors import Outage
-from streams.operations.lags import group_lags
-from streams.pipeline import outline
+from streams.operations.installation import agents
+from streams.operations.lags import agent_lags
 from streams.setting_errors import without_credentials
 from streams.settings import Settings
 
@@ -52,27 +51,20 @@ class Overview:
 
 def overview(settings: Settings) -> Overview:
     """Ask the workers of this machine and the brokers; whoever does not answer is told, not raised."""
-    catalogue = Catalogue(settings.kafka.prefix)
-    agents = outline(model=settings.embedding.model, collection=settings.index.collection)
-    topics = {
-        agent.name: [catalogue.topic_name(message, agent.model) for message in agent.consumes] for agent in agents
-    }
     reports = ask_workers(settings)
+    lags: dict[str, int | None] = dict.fromkeys(agent.name for agent in agents(settings))
+    kafka = None
     try:
-        lags = group_lags(settings.kafka, {catalogue.app_id(name): read for name, read in topics.items()})
+        lags = agent_lags(settings)
     except Outage as error:
-        return Overview(agents=tuple(_rows(topics, {}, reports)), workers=reports, kafka=error.detail)
-    by_agent = {name: lags[catalogue.app_id(name)] for name in topics}
-    return Overview(agents=tuple(_rows(topics, by_agent, reports)), workers=reports)
+        kafka = error.detail
+    return Overview(agents=tuple(_rows(lags, reports)), workers=reports, kafka=kafka)
 
 
 def ask_workers(settings: Settings) -> tuple[Report, ...]:
-    """What the workers that answer say: those announced in `worker.data`, and whoever is at `worker.host:port`."""
-    urls = [address.url for address in found(settings.worker.data)]
-    if settings.worker.port:
-        urls.append(str(httpx.URL(scheme="http", host=settings.worker.host, port=settings.worker.port)))
+    """What the workers that answer say, each once."""
     with httpx.Client(timeout=ANSWER_SECONDS, trust_env=False) as client:
-        reports = [report for url in dict.fromkeys(urls) if (report := _ask(client, url))]
+        reports = [report for url in candidates(settings.worker) if (report := _ask(client, url))]
     return tuple({report.worker: report for report in reports}.values())
 
 
@@ -114,10 +106,10 @@ def _ask(client: httpx.Client, url: str) -> Report | None:
         return None
 
 
-def _rows(agents: Iterable[str], lags: dict[str, int | None], reports: Iterable[Report]) -> Iterator[AgentRow]:
+def _rows(lags: dict[str, int | None], reports: Iterable[Report]) -> Iterator[AgentRow]:
     """One row per agent and worker that runs it; agents of the workers that the settings do not know come last."""
     running = [(report.worker, status) for report in reports for status in report.agents]
-    for agent in dict.fromkeys((*agents, *(status.name for _, status in running))):
+    for agent in dict.fromkeys((*lags, *(status.name for _, status in running))):
         mine = [(worker, status) for worker, status in running if status.name == agent]
         yield from (AgentRow(agent=agent, lag=lags.get(agent), worker=worker, status=status) for worker, status in mine)
         if not mine:

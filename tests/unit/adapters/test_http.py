@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 import aiohttp
 import msgspec
 import pytest
+from yarl import URL
 
 from streams.adapters import http
 from streams.adapters.addresses import found
@@ -146,7 +147,7 @@ async def test_a_search_is_handed_on_with_all_its_parameters(session, neighbours
 
 @pytest.mark.parametrize("object_id", ["1764000000.5-abc", "with/slash", "a b", "größe", "a?b#c%"])
 async def test_an_object_is_found_by_any_id(session, neighbours, object_id):
-    path = http.URL.build(path=f"/api/objects/{object_id}")
+    path = URL.build(path=f"/api/objects/{object_id}")
     status, body = await got(session, path)
     assert (status, neighbours.asked) == (200, [object_id])
     assert body["object_id"] == OBJECT
