@@ -33,7 +33,7 @@ def up(
     registry_port: Annotated[int, typer.Option(min=0, max=65535, help="Another one if it is taken; 0: any.")] = 8081,
 ) -> None:
     """Start Kafka and the schema registry on loopback; they run on until `down`."""
-    services = LocalServices(folder, kafka_port=kafka_port, registry_port=registry_port)
+    services = LocalServices(folder, libs=_fetched(), kafka_port=kafka_port, registry_port=registry_port)
     with _progress() as report:
         running = services.up(report)
     typer.echo(f"kafka     {running.bootstrap}\nregistry  {running.registry_url}")
@@ -70,6 +70,12 @@ def wipe(
         typer.confirm(f"Remove all topics and schemas in {_short(services.folder)}?", abort=True)
     with _progress() as report:
         services.wipe(report)
+
+
+def _fetched() -> Path | None:
+    """The programs that were fetched for the usual folder serve every other one too."""
+    libs = FOLDER / "libs"
+    return libs if libs.is_dir() else None
 
 
 def _row(service: ServiceStatus) -> tuple[object, ...]:
