@@ -51,7 +51,9 @@ async def test_registering_twice_changes_nothing_and_leaves_no_difference(
 ) -> None:
     topics = catalogue.topics(["mini"])
     assert await compare(registry, topics, FILES) == [
-        f"{subject_of(topic.name)}: not registered; run: nvr-streams schemas register" for topic in topics if topic.message
+        f"{subject_of(topic.name)}: not registered; run: nvr-streams schemas register"
+        for topic in topics
+        if topic.message
     ]
     first = await register(registry, topics, FILES)
     assert all(done.new for done in first)
