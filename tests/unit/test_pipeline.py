@@ -5,7 +5,6 @@ from dataclasses import replace
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.support.fake_embedder import FakeEmbedder
 
 from streams.domain.cameras import Camera, Descriptions, SemanticSearch
 from streams.domain.errors import Poison
@@ -18,6 +17,7 @@ from streams.recognisers import RECOGNISERS
 from streams.runtime.loopback import Loopback
 from tests.support.builders import DAY, OBJECT, RETENTION, at, end, event, frame, life, picture, start
 from tests.support.fake_cameras import FakeCameras
+from tests.support.fake_embedder import FakeEmbedder
 from tests.support.fake_index import FakeIndex
 from tests.support.fake_pictures import FakePictures
 from tests.support.footage import fail, show

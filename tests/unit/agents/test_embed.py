@@ -2,7 +2,6 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from tests.support.fake_embedder import FakeEmbedder
 
 from streams.agents.embed import embed
 from streams.domain.cameras import Camera, SemanticSearch
@@ -12,6 +11,7 @@ from streams.domain.messages import Document, ObjectRecord, Tombstone
 from streams.domain.values import Outcome, PictureSet
 from tests.support.builders import OBJECT, at, facts, picture, record
 from tests.support.fake_cameras import FakeCameras
+from tests.support.fake_embedder import FakeEmbedder
 from tests.support.fake_pictures import FakePictures
 from tests.support.footage import fail, show
 
