@@ -39,6 +39,7 @@ class Broadcast:
         try:
             await consumer.start()
         except KafkaConnectionError as error:
+            await consumer.stop()
             raise Outage("kafka", f"{self._kafka.bootstrap}: {error}") from error
         partitions = [TopicPartition(self._topic, number) for number in range(self._kafka.partitions)]
         consumer.assign(partitions)
@@ -80,7 +81,8 @@ class Broadcast:
     async def _take(self, record: ConsumerRecord) -> None:
         while True:
             try:
-                self._apply(await self._codec.decode(record.topic, record.key, record.value))
+                at = record.timestamp * 1000
+                self._apply(await self._codec.decode(record.topic, record.key, record.value, at=at))
             except Outage as outage:
                 log.warning("waiting", what=outage.what, topic=self._topic)
                 await asyncio.sleep(outage.retry_after or AGAIN_SECONDS)

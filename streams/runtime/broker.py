@@ -37,6 +37,7 @@ class Broker:
         try:
             await self._producer.start()
         except KafkaConnectionError as error:
+            await self._producer.stop()
             raise Outage("kafka", f"{self._settings.kafka.bootstrap}: {error}") from error
 
     async def stop(self) -> None:

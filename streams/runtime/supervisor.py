@@ -38,8 +38,14 @@ class Supervisor:
 
     def run(self) -> int:
         """Returns the exit code of the child that ended of its own accord, or was told to."""
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, self._stop)
+        handlers = {number: signal.signal(number, self._stop) for number in (signal.SIGTERM, signal.SIGINT)}
+        try:
+            return self._supervise()
+        finally:
+            for number, handler in handlers.items():
+                signal.signal(number, handler)
+
+    def _supervise(self) -> int:
         pause = self._first_pause
         while not self._stopping.is_set():
             began = time.monotonic()
