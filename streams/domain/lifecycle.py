@@ -160,17 +160,17 @@ def _judged(life: Life, score: float, camera: Camera) -> Life:
 def _followed(life: Life, camera: Camera) -> Life:
     """With its path and its best picture, which only true positives have."""
     size = camera.detect
-    path = follow(life.path, life.detection.box, time=life.frame_time, width=size.width, height=size.height)
-    best = life.best
-    if best is None or better_picture(life.detection, best, width=size.width, height=size.height):
-        best = _best_frame(life, path)
+    detection, best = life.detection, life.best
+    path = follow(life.path, detection.box, time=life.frame_time, width=size.width, height=size.height)
+    new = _best_frame(detection, life.frame_time, path)
+    if best is None or better_picture(detection.label, new, best, width=size.width, height=size.height):
+        best = new
     return replace(life, path=path, best=best)
 
 
-def _best_frame(life: Life, path: tuple[PathPoint, ...]) -> BestFrame:
-    detection = life.detection
+def _best_frame(detection: Detection, time: Instant, path: tuple[PathPoint, ...]) -> BestFrame:
     return BestFrame(
-        frame_time=life.frame_time,
+        frame_time=time,
         box=detection.box,
         area=area(detection.box),
         region=detection.region,

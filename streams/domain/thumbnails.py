@@ -14,7 +14,7 @@ from streams.domain.geometry import (
 from streams.domain.messages import Event
 from streams.domain.naming import object_prefix
 from streams.domain.tracking import better_picture
-from streams.domain.values import BestFrame, Box, Detection, FrameRef
+from streams.domain.values import BestFrame, Box, FrameRef
 
 THUMBNAILS_KEPT: Final = 10
 """Thumbnails kept of one object (upstream's MAX_THUMBNAILS)."""
@@ -64,22 +64,13 @@ def best_shot(known: Shot | None, event: Event, picture: FrameRef) -> Shot:
         score=event.score,
         attributes=event.current_attributes,
     )
-    new = Shot(picture=picture, look=look)
-    if known is None:
-        return new
-    if event.best and event.best.frame_time in {known.look.frame_time, event.frame_time}:
-        return known if event.best.frame_time == known.look.frame_time else new
-    return new if _shows_better(event, new, known) else known
+    if known is None or _shows_better(look, known.look, event):
+        return Shot(picture=picture, look=look)
+    return known
 
 
-def _shows_better(event: Event, new: Shot, known: Shot) -> bool:
-    detection = Detection(
-        object_id=event.object_id,
-        label=event.label,
-        score=new.look.score,
-        box=new.look.box,
-        attributes=new.look.attributes,
-    )
-    frame = frame_of(event)
-    width, height = (frame.width, frame.height) if frame else (0, 0)
-    return better_picture(detection, known.look, width=width, height=height)
+def _shows_better(new: BestFrame, known: BestFrame, event: Event) -> bool:
+    if event.best and event.best.frame_time in {known.frame_time, new.frame_time}:
+        return event.best.frame_time != known.frame_time
+    width, height = (event.frame.width, event.frame.height) if event.frame else (0, 0)
+    return better_picture(event.label, new, known, width=width, height=height)

@@ -10,7 +10,7 @@ from typing import Final
 
 from streams.domain.cameras import Camera, Detect, ObjectFilter
 from streams.domain.geometry import area, iou
-from streams.domain.values import Attribute, BestFrame, Box, Detection, Instant, PathPoint, Severity
+from streams.domain.values import Attribute, BestFrame, Box, Instant, PathPoint, Severity
 
 SCORES_KEPT: Final = 10
 """Frames that the computed score looks back on."""
@@ -133,13 +133,13 @@ def follow(path: tuple[PathPoint, ...], box: Box, *, time: Instant, width: int, 
     return (*path, point)
 
 
-def better_picture(new: Detection, best: BestFrame, *, width: int, height: int) -> bool:
-    """Whether a frame shows an object better than the best one so far; the first rule that decides, decides.
+def better_picture(label: str, new: BestFrame, best: BestFrame, *, width: int, height: int) -> bool:
+    """Whether a frame shows an object of this label better than the best one so far; the first rule that decides, decides.
 
     A larger face (or licence plate) wins, and one that is there is kept; a box cut by the frame's edge loses against
     a whole one; then a clearly higher score or a clearly larger box wins.
     """
-    if attribute := TELLING.get(new.label):
+    if attribute := TELLING.get(label):
         now, before = _largest(new.attributes, attribute), _largest(best.attributes, attribute)
         if now > before:
             return True
@@ -147,7 +147,7 @@ def better_picture(new: Detection, best: BestFrame, *, width: int, height: int) 
             return False
     if _on_edge(new.box, width, height) and not _on_edge(best.box, width, height):
         return False
-    return new.score > best.score + CLEARLY_BETTER or area(new.box) > best.area * CLEARLY_LARGER
+    return new.score > best.score + CLEARLY_BETTER or new.area > best.area * CLEARLY_LARGER
 
 
 def _largest(attributes: Iterable[Attribute], label: str) -> int:

@@ -20,7 +20,7 @@ from streams.domain.tracking import (
     patience,
     remember,
 )
-from streams.domain.values import Attribute, BestFrame, Box, Detection, PathPoint, Severity
+from streams.domain.values import Attribute, BestFrame, Box, PathPoint, Severity
 
 BOX = Box(100, 100, 200, 300)
 CAMERA = Camera(name="yard")
@@ -182,11 +182,11 @@ def best(box=BOX, score=0.6, attributes=()):
 
 
 def seen(box=BOX, score=0.6, label="person", attributes=()):
-    return Detection(object_id="o", label=label, score=score, box=box, attributes=attributes)
+    return label, best(box, score, attributes)
 
 
 def better(new, old):
-    return better_picture(new, old, width=1280, height=720)
+    return better_picture(*new, old, width=1280, height=720)
 
 
 def face(side, label="face"):
