@@ -9,7 +9,6 @@ from streams.domain.agent import Agent, Step
 from streams.domain.cameras import Camera
 from streams.domain.crops import crop, crop_name, crop_region
 from streams.domain.errors import Gone
-from streams.domain.geometry import THUMBNAIL_HEIGHT
 from streams.domain.messages import Crop, Event, Message, Sighting
 from streams.domain.plausibility import check_box, check_event, is_empty
 from streams.domain.retention import Retention
@@ -25,7 +24,7 @@ from streams.domain.sightings import (
     pictured,
     sighting,
 )
-from streams.domain.thumbnails import frame_of, thumbnail_name, thumbnail_region
+from streams.domain.thumbnails import THUMBNAIL_HEIGHT, frame_of, thumbnail_name, thumbnail_region
 from streams.domain.values import Box, FrameRef, Instant, Outcome, Phase
 from streams.ports import Cameras, Pictures
 

@@ -4,30 +4,15 @@ from __future__ import annotations
 
 from streams.domain.values import Box
 
-REGION_MIN_SIZE = 500
-"""Smallest side of a thumbnail's region, pixels (Frigate's enrichment thumbnails)."""
-
-REGION_MULTIPLIER = 1.4
-"""How much larger than the object a thumbnail's region is (Frigate's enrichment thumbnails)."""
-
-THUMBNAIL_HEIGHT = 500
-"""Height of a thumbnail, pixels; its width follows from the region (Frigate's enrichment thumbnails)."""
-
 _GRID = 4
 """Regions have sides that are multiples of this (Frigate's `calculate_region`)."""
 
 
-def calculate_region(
-    frame_height: int,
-    frame_width: int,
-    box: Box,
-    *,
-    min_size: int = REGION_MIN_SIZE,
-    multiplier: float = REGION_MULTIPLIER,
-) -> Box:
+def calculate_region(frame_height: int, frame_width: int, box: Box, *, min_size: int, multiplier: float) -> Box:
     """The square around `box`, moved into the frame; it exceeds a frame that is smaller than itself.
 
-    Formula: Frigate's `calculate_region`, to the pixel.
+    It is `multiplier` times as large as the object, and at least `min_size` pixels. Formula: Frigate's
+    `calculate_region`, to the pixel.
     """
     size = max(_GRID * int(max(box.width, box.height) * multiplier / _GRID), min_size)
     x = _start(box.x1, box.x2, size, frame_width)
@@ -50,11 +35,6 @@ def clip(box: Box, width: int, height: int) -> Box | None:
 def area(box: Box) -> int:
     """Pixels inside `box`, `x2` and `y2` exclusive: what an event's `area` holds. Zero for a reversed box."""
     return max(0, box.width) * max(0, box.height)
-
-
-def area_inclusive(box: Box) -> int:
-    """Pixels inside `box`, `x2` and `y2` included: what Frigate's `min_area` gates of faces and plates compare."""
-    return (box.width + 1) * (box.height + 1)
 
 
 def iou(one: Box, other: Box) -> float:

@@ -5,12 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from streams.domain.geometry import (
-    REGION_MIN_SIZE,
-    REGION_MULTIPLIER,
-    area,
-    calculate_region,
-)
+from streams.domain.geometry import area, calculate_region
 from streams.domain.messages import Event
 from streams.domain.naming import object_prefix
 from streams.domain.tracking import better_picture
@@ -18,6 +13,15 @@ from streams.domain.values import BestFrame, Box, FrameRef
 
 THUMBNAILS_KEPT: Final = 10
 """Thumbnails kept of one object (upstream's MAX_THUMBNAILS)."""
+
+THUMBNAIL_HEIGHT: Final = 500
+"""Pixels; the width follows from the region (Frigate's enrichment thumbnails, as are the two below)."""
+
+REGION_MIN_SIZE: Final = 500
+"""Least side of what a thumbnail shows, pixels."""
+
+REGION_MULTIPLIER: Final = 1.4
+"""How much larger than the object that is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

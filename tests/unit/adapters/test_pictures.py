@@ -14,8 +14,8 @@ from streams.adapters.media import read_frames
 from streams.adapters.pictures import StoredPictures
 from streams.adapters.store import Store
 from streams.domain.errors import Gone, Outage, Poison
-from streams.domain.geometry import THUMBNAIL_HEIGHT, calculate_region
 from streams.domain.naming import object_prefix
+from streams.domain.thumbnails import THUMBNAIL_HEIGHT, thumbnail_region
 from streams.domain.values import Box, FrameRef, PixelFormat
 from streams.files import shipped
 from streams.ports import Image
@@ -158,7 +158,7 @@ async def test_only_a_few_pictures_are_read_at_a_time(pictures, store, street) -
 
 async def test_a_thumbnail_of_a_real_frame_shows_the_region_at_500_pixels(pictures, store, street) -> None:
     ref = await put(store, "frames/1.jpg", street)
-    region = calculate_region(ref.height, ref.width, Box(100, 100, 200, 200))
+    region = thumbnail_region(Box(100, 100, 200, 200), ref)
 
     cut = await pictures.cut(ref, region, name=f"{object_prefix('1.5-abc')}/7.jpg", height=THUMBNAIL_HEIGHT)
 

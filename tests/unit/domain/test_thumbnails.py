@@ -2,9 +2,23 @@ from dataclasses import replace
 
 import pytest
 
-from streams.domain.thumbnails import best_shot, frame_of, retain, thumbnail_name, thumbnail_region
+from streams.domain.geometry import clip, scaled_size
+from streams.domain.thumbnails import THUMBNAIL_HEIGHT, best_shot, frame_of, retain, thumbnail_name, thumbnail_region
 from streams.domain.values import Attribute, BestFrame, Box, FrameRef
 from tests.support.builders import OBJECT, at, event, frame, picture
+
+VECTORS = [
+    # frame height and width, box, region, crop height and width, thumbnail width and height
+    ((720, 1280), (600, 300, 680, 420), (390, 110, 890, 610), (500, 500), (500, 500)),
+    ((720, 1280), (601, 301, 680, 420), (390, 110, 890, 610), (500, 500), (500, 500)),
+    ((720, 1280), (0, 0, 50, 80), (0, 0, 500, 500), (500, 500), (500, 500)),
+    ((720, 1280), (1200, 600, 1279, 719), (780, 220, 1280, 720), (500, 500), (500, 500)),
+    ((720, 1280), (100, 50, 900, 700), (0, 0, 1120, 1120), (720, 1120), (777, 500)),
+    ((1080, 1920), (400, 200, 1200, 1000), (240, 0, 1360, 1120), (1080, 1120), (518, 500)),
+    ((480, 640), (100, 100, 200, 300), (0, 0, 500, 500), (480, 500), (520, 500)),
+    ((360, 640), (100, 100, 200, 300), (0, 0, 500, 500), (360, 500), (694, 500)),
+]
+"""Computed independently of this code."""
 
 FAR, NEAR = Box(600, 300, 660, 400), Box(500, 200, 700, 600)
 
@@ -22,16 +36,14 @@ def test_a_frame_of_another_time_is_no_frame_of_the_event():
     assert frame_of(event(3, frame=None)) is None
 
 
-@pytest.mark.parametrize(
-    ("height", "width", "box", "region"),
-    [
-        (720, 1280, Box(600, 300, 680, 420), Box(390, 110, 890, 610)),
-        (720, 1280, Box(1200, 600, 1279, 719), Box(780, 220, 1280, 720)),
-        (1080, 1920, Box(400, 200, 1200, 1000), Box(240, 0, 1360, 1120)),
-    ],
-)
-def test_a_thumbnail_shows_the_square_around_the_object(height, width, box, region):
-    assert thumbnail_region(box, frame(1, width=width, height=height)) == region
+@pytest.mark.parametrize(("size", "box", "region", "crop", "thumbnail"), VECTORS)
+def test_regions_crops_and_thumbnails_are_those_of_frigate(size, box, region, crop, thumbnail):
+    height, width = size
+    found = thumbnail_region(Box(*box), frame(1, width=width, height=height))
+    inside = clip(found, width, height)
+    assert found == Box(*region)
+    assert (inside.height, inside.width) == crop
+    assert scaled_size(inside.width, inside.height, to_height=THUMBNAIL_HEIGHT) == thumbnail
 
 
 def test_without_a_box_the_whole_frame_is_shown():
