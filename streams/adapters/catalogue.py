@@ -181,18 +181,7 @@ def read_topic(file: Path, records: tuple[type[Message], ...] = RECORDS) -> Topi
     classes = {record.__name__: record for record in records}
     if said.message is not None and said.message not in classes:
         raise msgspec.ValidationError(f"{file.name}: no message {said.message}")
-    return Topic(
-        name=said.name,
-        subject=file.stem,
-        description=said.description,
-        owner=said.owner,
-        key=said.key,
-        message=classes[said.message] if said.message else None,
-        reason=said.reason,
-        partitions=said.partitions,
-        cleanup=said.cleanup,
-        retention=said.retention,
-        config={name: str(value) for name, value in said.config.items()},
-        writers=said.writers,
-        readers=said.readers,
-    )
+    told = msgspec.structs.asdict(said)
+    message = classes[said.message] if said.message else None
+    config = {name: str(value) for name, value in said.config.items()}
+    return Topic(**told | {"subject": file.stem, "message": message, "config": config})

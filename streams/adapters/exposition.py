@@ -28,15 +28,34 @@ class Exposition(Collector):
     def collect(self) -> Iterator[Metric]:
         status = self._status()
         yield InfoMetricFamily(_PREFIX + "worker", "The worker's name.", {"name": status.name})
-        yield from _agent_gauges(status.agents)
-        yield from _waiting(status.agents)
-        yield from _agent_counters(status.agents)
+        yield from _states(status.agents)
+        yield from _agents(status.agents)
         yield from _failures(status.agents)
         yield from _models(status.models)
         yield from _work(status.work)
 
 
-def _agent_gauges(agents: tuple[AgentStatus, ...]) -> Iterator[Metric]:
+def _agents(agents: tuple[AgentStatus, ...]) -> Iterator[Metric]:
+    """One value per agent."""
+
+    def each(value: Callable[[AgentStatus], float]) -> Iterator[Sample]:
+        return (((agent.name,), value(agent)) for agent in agents)
+
+    own = ("agent",)
+    yield _gauge("in_flight_messages", "Messages that the agent holds.", own, each(lambda a: a.in_flight))
+    yield _gauge("partitions_owned", "Partitions that the agent reads.", own, each(lambda a: a.partitions))
+    yield _gauge("messages_per_second", "Messages finished in the last 10 s, per second.", own, each(lambda a: a.rate))
+    yield _counter("handled_messages", "Messages finished, dead letters too.", own, each(lambda a: a.handled))
+    rewinds = "Times the consumer skipped messages and was set back."
+    yield _counter("rewinds", rewinds, own, each(lambda a: a.rewinds))
+    gaps = "Offsets that do not exist: compacted away, or markers."
+    yield _counter("gap_offsets", gaps, own, each(lambda a: a.gap_offsets))
+    overtaken = "Messages lost because retention removed them before they were read."
+    yield _counter("overtaken_messages", overtaken, own, each(lambda a: a.overtaken))
+    yield _counter("deadlines_fired", "Keys whose deadline came.", own, each(lambda a: a.deadlines))
+
+
+def _states(agents: tuple[AgentStatus, ...]) -> Iterator[Metric]:
     yield _gauge(
         "agent_state",
         "1 for the state that the agent is in.",
@@ -50,27 +69,6 @@ def _agent_gauges(agents: tuple[AgentStatus, ...]) -> Iterator[Metric]:
         (((a.name, lag.topic, str(lag.partition)), lag.messages) for a in agents for lag in a.lags),
     )
     yield _gauge(
-        "in_flight_messages",
-        "Messages that the agent holds.",
-        ("agent",),
-        (((a.name,), a.in_flight) for a in agents),
-    )
-    yield _gauge(
-        "partitions_owned",
-        "Partitions that the agent reads.",
-        ("agent",),
-        (((a.name,), a.partitions) for a in agents),
-    )
-    yield _gauge(
-        "messages_per_second",
-        "Messages finished in the last 10 s, per second.",
-        ("agent",),
-        (((a.name,), a.rate) for a in agents),
-    )
-
-
-def _waiting(agents: tuple[AgentStatus, ...]) -> Iterator[Metric]:
-    yield _gauge(
         "waiting_messages",
         "Messages that wait in place for a neighbour.",
         ("agent", "what"),
@@ -81,39 +79,6 @@ def _waiting(agents: tuple[AgentStatus, ...]) -> Iterator[Metric]:
         "How long the first of them has waited.",
         ("agent", "what"),
         (((a.name, wait.what), wait.seconds) for a in agents for wait in a.waiting),
-    )
-
-
-def _agent_counters(agents: tuple[AgentStatus, ...]) -> Iterator[Metric]:
-    yield _counter(
-        "handled_messages",
-        "Messages finished, dead letters too.",
-        ("agent",),
-        (((a.name,), a.handled) for a in agents),
-    )
-    yield _counter(
-        "rewinds",
-        "Times the consumer skipped messages and was set back.",
-        ("agent",),
-        (((a.name,), a.rewinds) for a in agents),
-    )
-    yield _counter(
-        "gap_offsets",
-        "Offsets that do not exist: compacted away, or markers.",
-        ("agent",),
-        (((a.name,), a.gap_offsets) for a in agents),
-    )
-    yield _counter(
-        "overtaken_messages",
-        "Messages lost because retention removed them before they were read.",
-        ("agent",),
-        (((a.name,), a.overtaken) for a in agents),
-    )
-    yield _counter(
-        "deadlines_fired",
-        "Keys whose deadline came.",
-        ("agent",),
-        (((a.name,), a.deadlines) for a in agents),
     )
 
 

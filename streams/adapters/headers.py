@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import Final
 from uuid import UUID, uuid5
 
+from streams.domain.documents import rfc3339
 from streams.domain.messages import Message, Tombstone
-from streams.domain.values import Instant
 
 Headers = list[tuple[str, bytes]]
 
@@ -18,8 +17,6 @@ TRACE_CONTEXT: Final = frozenset({"traceparent", "tracestate"})
 
 _IDS: Final = UUID("9f1c2a4e-52a3-5b1d-8f0e-6d1b7a3c4e90")
 """Our namespace of CloudEvents ids: fixed for ever, so that a replayed record keeps its id."""
-
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def cloud_event(message: Message, *, topic: str, source: str, body: bytes | None) -> Headers:
@@ -33,7 +30,7 @@ def cloud_event(message: Message, *, topic: str, source: str, body: bytes | None
         "ce_type": f"nvr.streams.{_type_name(message)}",
         "ce_source": source,
         "ce_id": str(_event_id(topic, message.key, body)),
-        "ce_time": _rfc3339(message.time),
+        "ce_time": rfc3339(message.time),
         "content-type": "application/avro",
     }
     return [(name, value.encode()) for name, value in attributes.items()]
@@ -53,7 +50,3 @@ def _type_name(message: Message) -> str:
 def _event_id(topic: str, key: str, body: bytes | None) -> UUID:
     content = sha256(body).hexdigest() if body is not None else "deleted"
     return uuid5(_IDS, f"{topic}\0{key}\0{content}")
-
-
-def _rfc3339(instant: Instant) -> str:
-    return (_EPOCH + timedelta(microseconds=instant)).isoformat(timespec="microseconds").replace("+00:00", "Z")

@@ -12,6 +12,7 @@ import numpy as np
 from cachetools import TTLCache
 
 from streams.adapters.decode import Pixels, Source, check_declared, decode
+from streams.adapters.once import Once
 from streams.adapters.store import Store
 from streams.domain.errors import Poison
 from streams.domain.geometry import clip, scaled_size
@@ -44,13 +45,13 @@ class StoredPictures:
 
     def __init__(self, store: Store, executor: Executor, *, max_pixels: int) -> None:
         self._store, self._executor, self._max_pixels = store, executor, max_pixels
-        self._sources: TTLCache[FrameRef, Source] = TTLCache(SHARED_BYTES, SHARED_SECONDS, getsizeof=_size)
-        self._opening: dict[FrameRef, asyncio.Task[Source]] = {}
+        shared: TTLCache[FrameRef, Source] = TTLCache(SHARED_BYTES, SHARED_SECONDS, getsizeof=_size)
+        self._sources: Once[FrameRef, Source] = Once(self._read, shared)
         self._free = asyncio.Semaphore(AT_ONCE)
 
     async def load(self, ref: FrameRef) -> Image:
         """The decoded picture, BGR, read-only."""
-        source = await self._open(ref)
+        source = await self._sources.get(ref)
         if isinstance(source, Pixels):
             return source.image
         image = await self._work(lambda: source.cut(Box(0, 0, source.width, source.height)))
@@ -62,7 +63,7 @@ class StoredPictures:
 
         A frame that is not as large as it says is a `bad picture`: its boxes would show something else.
         """
-        source = await self._open(frame)
+        source = await self._sources.get(frame)
         _check_as_declared(frame, source)
         inside = clip(region, source.width, source.height)
         if inside is None:
@@ -78,29 +79,11 @@ class StoredPictures:
         """Remove the picture named `prefix`, or all below that folder."""
         count = await self._store.delete_prefix(prefix)
         uri = self._store.uri(prefix)
-        for ref in [ref for ref in self._sources if ref.uri == uri or ref.uri.startswith(f"{uri}/")]:
-            self._sources.pop(ref, None)
+        self._sources.forget(lambda ref: ref.uri == uri or ref.uri.startswith(f"{uri}/"))
         return count
 
     def public_url(self, ref: FrameRef) -> str | None:
         return self._store.url(ref.uri)
-
-    async def _open(self, ref: FrameRef) -> Source:
-        """The picture's source, read and decoded once for all who ask; a caller that gives up stops no other."""
-        if (known := self._sources.get(ref)) is not None:
-            return known
-        task = self._opening.get(ref)
-        if task is None:
-            task = self._opening[ref] = asyncio.create_task(self._read(ref))
-            task.add_done_callback(lambda done: self._opened(ref, done))
-        return await asyncio.shield(task)
-
-    def _opened(self, ref: FrameRef, task: asyncio.Task[Source]) -> None:
-        del self._opening[ref]
-        if task.cancelled() or task.exception() is not None:
-            return
-        if _size(source := task.result()) <= self._sources.maxsize:
-            self._sources[ref] = source
 
     async def _read(self, ref: FrameRef) -> Source:
         check_declared(ref, max_pixels=self._max_pixels)

@@ -6,6 +6,7 @@ import asyncio
 import gc
 
 import pytest
+from cachetools import LRUCache
 
 from streams.adapters.once import Once
 
@@ -42,6 +43,26 @@ async def test_what_came_is_kept() -> None:
     once = Once(oracle)
     assert [await once.get("a"), await once.get("a")] == ["A", "A"]
     assert oracle.asked == ["a"]
+
+
+async def test_a_cache_keeps_what_came_as_long_as_it_likes_and_what_it_takes() -> None:
+    oracle = Oracle()
+    oracle.may.set()
+    once = Once(oracle, LRUCache(1, getsizeof=len))
+    assert [await once.get(key) for key in ("a", "a", "b", "a", "long", "long")] == ["A", "A", "B", "A", "LONG", "LONG"]
+    assert oracle.asked == ["a", "b", "a", "long", "long"]
+
+
+async def test_what_is_forgotten_is_fetched_anew() -> None:
+    oracle = Oracle()
+    oracle.may.set()
+    once = Once(oracle)
+    for key in ("a", "b"):
+        await once.get(key)
+    once.forget(lambda key: key == "a")
+    for key in ("a", "b"):
+        await once.get(key)
+    assert oracle.asked == ["a", "b", "a"]
 
 
 async def test_a_failure_reaches_all_and_is_not_kept() -> None:
