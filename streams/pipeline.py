@@ -13,11 +13,8 @@ from streams.domain.agent import Agent
 from streams.domain.cameras import Camera
 from streams.domain.messages import Event
 from streams.domain.retention import Retention
-from streams.domain.topology import edges, mermaid, order
 from streams.ports import Cameras, Embedder, Index, Pictures
 from streams.recognisers import RECOGNISERS, Recogniser
-
-__all__ = ["chain", "edges", "mermaid", "order", "outline", "pipeline", "purposes"]
 
 
 def pipeline(
@@ -38,7 +35,7 @@ def pipeline(
     """
 
     def wants_thumbnails(camera: Camera) -> bool:
-        return bool(purposes(camera, embedding=embedder is not None))
+        return (embedder is not None and camera.semantic_search.enabled) or camera.genai.enabled
 
     def wants_crop(camera: Camera, event: Event) -> bool:
         return any(recogniser.wants(camera, event) for recogniser in recognisers)
@@ -53,15 +50,6 @@ def pipeline(
         ),
         settle(retention=retention),
         sweep(pictures=pictures),
-        *chain(pictures=pictures, cameras=cameras, embedder=embedder, index=index, model=model, collection=collection),
-    )
-
-
-def chain(
-    *, pictures: Pictures, cameras: Cameras, embedder: Embedder | None, index: Index, model: str, collection: str
-) -> tuple[Agent[Any], ...]:
-    """The agents that exist once per embedding model."""
-    return (
         embed(model=model, embedder=embedder, pictures=pictures, cameras=cameras),
         index_documents(index=index, model=model, collection=collection),
     )
@@ -79,9 +67,3 @@ def outline(*, model: str, collection: str) -> tuple[Agent[Any], ...]:
         collection=collection,
         retention=Retention(objects=0, open_objects=0, ended=0),
     )
-
-
-def purposes(camera: Camera, *, embedding: bool) -> tuple[str, ...]:
-    """What thumbnails of this camera's objects are cut for; for nothing: none are cut."""
-    wanted = {"semantic search": embedding and camera.semantic_search.enabled, "descriptions": camera.genai.enabled}
-    return tuple(purpose for purpose, needed in wanted.items() if needed)

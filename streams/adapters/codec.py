@@ -15,7 +15,7 @@ from streams.adapters.once import Once
 from streams.adapters.registry import Schemas
 from streams.adapters.schema_files import SchemaFiles
 from streams.domain.errors import Outage, Poison
-from streams.domain.messages import Message, Tombstone
+from streams.domain.messages import Message, Tombstone, record_class
 from streams.domain.values import Instant
 
 _PREFIX = struct.Struct(">bI")
@@ -68,7 +68,7 @@ class Codec:
         Raises `Poison` (`unencodable`) naming the field, and `TypeError` when the message is not of that topic.
         """
         channel = self._channel(topic)
-        record = message.of if isinstance(message, Tombstone) else type(message)
+        record = record_class(message)
         if record is not channel.record:
             raise TypeError(f"{topic} carries {channel.record.__name__}, not {record.__name__}")
         if isinstance(message, Tombstone):

@@ -15,7 +15,7 @@ from streams.adapters.headers import cloud_event
 from streams.adapters.kafka import producer_config
 from streams.adapters.kafka_errors import answering
 from streams.domain.errors import Outage
-from streams.domain.messages import Message, Tombstone
+from streams.domain.messages import Message, record_class
 from streams.settings import Kafka
 
 UNDER_WAY: Final = 1000
@@ -52,8 +52,7 @@ class Publisher:
 
         Raises `Outage` when this or an earlier message was not acknowledged, `Poison` when it cannot be encoded.
         """
-        record = message.of if isinstance(message, Tombstone) else type(message)
-        topic = self._catalogue.topic_name(record, model)
+        topic = self._catalogue.topic_name(record_class(message), model)
         body = await self._encoder.encode(topic, message)
         await self._room()
         self._producer.produce(

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
-from streams.domain.messages import Message, Tombstone
+from streams.domain.messages import Message, record_class
 from streams.domain.values import Instant
 
 S = TypeVar("S")
@@ -47,8 +47,8 @@ class Undeclared(TypeError):
 
 
 def declared(agent: Agent[S], message: Message) -> type[Message]:
-    """The record class that a published message stands for. Raises `Undeclared`."""
-    record = message.of if isinstance(message, Tombstone) else type(message)
+    """The record class of a message that the agent publishes. Raises `Undeclared`."""
+    record = record_class(message)
     if record not in agent.produces:
         raise Undeclared(f"agent {agent.name} published {record.__name__}, which it does not declare in `produces`")
     return record

@@ -57,6 +57,11 @@ class Tombstone(Message):
         return self.at
 
 
+def record_class(message: Message) -> type[Message]:
+    """What lies on the message's topic: its own class, or the class of what a tombstone deletes."""
+    return message.of if isinstance(message, Tombstone) else type(message)
+
+
 # ---- events: what the camera system says about one object
 
 

@@ -27,10 +27,6 @@ class Edge:
     reader: str
 
 
-FEEDBACK: Final[tuple[Edge, ...]] = ()
-"""The edges that may close a loop, because a rule stops it. There are none."""
-
-
 class WrongTopology(ValueError):
     """The agents do not make a graph in which data moves one way."""
 
@@ -38,7 +34,9 @@ class WrongTopology(ValueError):
 def edges(agents: Iterable[Agent[Any]]) -> tuple[Edge, ...]:
     """Who passes what to whom; what no agent reads goes outside."""
     agents = tuple(agents)
-    told = [Edge(OUTSIDE, message, agent.name) for agent in agents for message in agent.consumes if _foreign(message)]
+    told = [
+        Edge(OUTSIDE, message, agent.name) for agent in agents for message in agent.consumes if message in FROM_OUTSIDE
+    ]
     for writer in agents:
         for message in writer.produces:
             readers = [reader.name for reader in agents if message in reader.consumes and _same_chain(writer, reader)]
@@ -46,11 +44,11 @@ def edges(agents: Iterable[Agent[Any]]) -> tuple[Edge, ...]:
     return tuple(dict.fromkeys(told))
 
 
-def order(agents: Iterable[Agent[Any]], feedback: tuple[Edge, ...] = FEEDBACK) -> tuple[str, ...]:
+def order(agents: Iterable[Agent[Any]]) -> tuple[str, ...]:
     """The agents' names in the order in which data meets them.
 
     Raises `WrongTopology` when two agents share a name, when nobody writes what an agent consumes, or when data moves
-    in a circle on other edges than `feedback`.
+    in a circle.
     """
     agents = tuple(agents)
     flow = edges(agents)
@@ -58,7 +56,7 @@ def order(agents: Iterable[Agent[Any]], feedback: tuple[Edge, ...] = FEEDBACK) -
     _check_writers(agents, flow)
     graph: dict[str, set[str]] = {agent.name: set() for agent in agents}
     for edge in flow:
-        if edge not in feedback and OUTSIDE not in {edge.writer, edge.reader}:
+        if OUTSIDE not in {edge.writer, edge.reader}:
             graph[edge.reader].add(edge.writer)
     try:
         return tuple(TopologicalSorter(graph).static_order())
@@ -66,18 +64,13 @@ def order(agents: Iterable[Agent[Any]], feedback: tuple[Edge, ...] = FEEDBACK) -
         raise WrongTopology(f"data moves in a circle: {' -> '.join(error.args[1])}") from error
 
 
-def mermaid(agents: Iterable[Agent[Any]], topic: Callable[[type[Message]], str] | None = None) -> str:
-    """The graph as Mermaid text. `topic` names the topic of a message (default: the message's own name)."""
-    name = topic or (lambda message: message.__name__)
+def mermaid(agents: Iterable[Agent[Any]], topic: Callable[[type[Message]], str]) -> str:
+    """The graph as Mermaid text; `topic` names the topic of a message."""
     agents = tuple(agents)
     lines = ["flowchart LR", f"    {OUTSIDE}([{OUTSIDE}])"]
     lines += [f"    {agent.name}[{agent.name}]" for agent in agents]
-    lines += [f"    {edge.writer} -->|{name(edge.message)}| {edge.reader}" for edge in edges(agents)]
+    lines += [f"    {edge.writer} -->|{topic(edge.message)}| {edge.reader}" for edge in edges(agents)]
     return "\n".join(lines) + "\n"
-
-
-def _foreign(message: type[Message]) -> bool:
-    return message in FROM_OUTSIDE
 
 
 def _same_chain(writer: Agent[Any], reader: Agent[Any]) -> bool:

@@ -13,8 +13,8 @@ from pydantic_core import PydanticUndefined
 
 from streams.adapters.catalogue import Catalogue, Topic
 from streams.domain.messages import Message
+from streams.domain.topology import edges, mermaid
 from streams.operations.installation import agents
-from streams.pipeline import edges, mermaid
 from streams.settings import Settings, duration_text
 
 

@@ -11,9 +11,6 @@ from streams.domain.messages import Event
 class Recogniser(Protocol):
     """Something that looks at crops and says a name, plate, species or class."""
 
-    @property
-    def name(self) -> str: ...
-
     def wants(self, camera: Camera, event: Event) -> bool:
         """Whether crops of this object on this camera are to be cut for it."""
         ...

@@ -10,7 +10,7 @@ from typing import Any, Final, Protocol
 from streams.adapters.state_codec import StateCodec
 from streams.domain.agent import Agent, Step, declared
 from streams.domain.errors import Outage, Poison
-from streams.domain.messages import Message, Tombstone
+from streams.domain.messages import Message, record_class
 from streams.domain.topology import order
 from streams.domain.values import Instant
 
@@ -101,7 +101,7 @@ class Loopback:
         while self._queue:
             parcel = self._queue.popleft()
             for agent in self._agents.values():
-                if _kind(parcel.message) in agent.consumes and parcel.model in {None, agent.model}:
+                if record_class(parcel.message) in agent.consumes and parcel.model in {None, agent.model}:
                     for _ in range(self._deliveries):
                         await self._deliver(agent, parcel)
 
@@ -120,9 +120,10 @@ class Loopback:
         self._apply(agent, key, agent.expire(self.state(agent.name, key), self.now), self.now)
 
     def _apply(self, agent: Agent[Any], key: str, step: Step[Any], at: Instant) -> None:
-        out = [(message, declared(agent, message)) for message in step.out]
+        for message in step.out:
+            declared(agent, message)
         self._remember(agent.name, key, step.state)
-        for message, _ in out:
+        for message in step.out:
             self.published.append(message)
             self._queue.append(_Parcel(message, at, agent.model))
 
@@ -143,7 +144,3 @@ async def _patiently(agent: Agent[Any], state: object | None, parcel: _Parcel) -
         except Outage:
             continue
     return await agent.handle(state, parcel.message, parcel.at)
-
-
-def _kind(message: Message) -> type[Message]:
-    return message.of if isinstance(message, Tombstone) else type(message)

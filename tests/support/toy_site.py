@@ -23,7 +23,7 @@ from streams.adapters.status import AgentState
 from streams.adapters.telemetry import Telemetry
 from streams.domain.agent import Agent
 from streams.domain.cameras import Camera
-from streams.domain.messages import Message, Tombstone
+from streams.domain.messages import Message, record_class
 from streams.domain.values import Instant
 from streams.files import shipped
 from streams.operations.lags import group_lags
@@ -82,7 +82,7 @@ class ToySite:
     async def send(self, messages: Iterable[Message], *, partition: int = -1) -> None:
         """Publish at each message's own time; partition -1: where its key belongs."""
         messages = list(messages)
-        topics = [self.topic(m.of if isinstance(m, Tombstone) else type(m)) for m in messages]
+        topics = [self.topic(record_class(message)) for message in messages]
         values = [await self.codec.encode(topic, message) for topic, message in zip(topics, messages, strict=True)]
         records = [
             Record(

@@ -10,53 +10,22 @@ import pytest
 
 from streams.domain.messages import Document, Sighting
 from streams.domain.values import Box, Outcome
-from streams.pipeline import pipeline
 from streams.ports import Query
-from streams.runtime.loopback import Loopback
-from tests.support.builders import HOUR, OBJECT, RETENTION, at, end, event, frame, life, start
-from tests.support.fake_cameras import FakeCameras
-from tests.support.fake_embedder import FakeEmbedder
-from tests.support.fake_index import FakeIndex
-from tests.support.fake_pictures import FakePictures
-from tests.support.footage import show
+from tests.support.builders import HOUR, OBJECT, at, end, event, frame, life, start
 from tests.support.odd_events import odd_events
+from tests.support.world import World
 
 OTHER = "1764000007.000000-def456"
 
 
-class World:
-    """The whole pipeline on a loopback, with everything counted that costs something."""
+def effort(world: World) -> tuple[int, int, int]:
+    """Pictures cut, pictures embedded, messages published."""
+    return world.pictures.cuts.total(), world.embedder.pictures, len(world.loop.published)
 
-    def __init__(self) -> None:
-        self.pictures, self.embedder, self.index = FakePictures(), FakeEmbedder(), FakeIndex()
-        show(self.pictures, *(frame(second) for second in range(21)))
-        self.loop = Loopback(
-            pipeline(
-                pictures=self.pictures,
-                cameras=FakeCameras(),
-                embedder=self.embedder,
-                index=self.index,
-                model="mini",
-                collection="objects",
-                retention=RETENTION,
-            )
-        )
 
-    async def hear(self, *events) -> None:
-        for each in events:
-            await self.loop.send(each)
-
-    def said(self, kind) -> list:
-        return [each for each in self.loop.published if isinstance(each, kind)]
-
-    @property
-    def effort(self) -> tuple[int, int, int]:
-        """Pictures cut, pictures embedded, messages published."""
-        return self.pictures.cuts.total(), self.embedder.pictures, len(self.loop.published)
-
-    @property
-    def document(self) -> Document:
-        return self.index.documents[OBJECT]
+def found(world: World) -> Document:
+    """What the index holds of the object."""
+    return world.index.documents[OBJECT]
 
 
 async def test_a_day_of_parking_costs_one_thumbnail_and_one_vector_and_its_state_does_not_grow() -> None:
@@ -64,26 +33,26 @@ async def test_a_day_of_parking_costs_one_thumbnail_and_one_vector_and_its_state
     await world.hear(start(), event(1))
     minutes = [event(60 * minute, stationary=True, motionless_count=300 * minute) for minute in range(1, 1441)]
     await world.hear(minutes[0])
-    effort, size = world.effort, len(repr(world.loop.state("track", OBJECT)))
+    before, size = effort(world), len(repr(world.loop.state("track", OBJECT)))
     await world.hear(*minutes[1:])
-    assert world.effort == effort == (1, 0, 3)
+    assert effort(world) == before == (1, 0, 3)
     assert abs(len(repr(world.loop.state("track", OBJECT))) - size) < 4  # a digit more in a time
     await world.hear(end(86_460))
     assert (world.pictures.cuts.total(), world.embedder.pictures) == (1, 1)
-    assert world.document.record.outcome is Outcome.DONE
+    assert found(world).record.outcome is Outcome.DONE
 
 
 async def test_the_same_snapshot_time_twenty_times_is_one_cut_and_one_vector_whatever_the_score() -> None:
     world = World()
     await world.hear(start(), *[event(1, score=0.8 + number / 1000) for number in range(20)], end(2))
-    assert (world.pictures.cuts.total(), world.embedder.pictures, world.document.record.updates) == (1, 1, 1)
+    assert (world.pictures.cuts.total(), world.embedder.pictures, found(world).record.updates) == (1, 1, 1)
 
 
 async def test_a_start_without_a_picture_is_embedded_once_by_the_first_usable_one() -> None:
     world = World()
     await world.hear(start(frame=None), event(1, frame=None), event(2), end(3))
     assert world.embedder.pictures == 1
-    assert world.document.record.pictures.best.time == at(2)
+    assert found(world).record.pictures.best.time == at(2)
 
 
 async def test_an_update_that_was_held_up_for_ten_minutes_does_not_undo_what_came_since() -> None:
@@ -92,7 +61,7 @@ async def test_an_update_that_was_held_up_for_ten_minutes_does_not_undo_what_cam
     newer = event(605, stationary=True, entered_zones=("porch",))
     await on_time.hear(start(), event(1), newer, end(700))
     await held_up.hear(start(), event(1), newer, late, end(700))
-    assert held_up.document == on_time.document
+    assert found(held_up) == found(on_time)
 
 
 @pytest.mark.parametrize("order", list(itertools.permutations([1, 2, 3])))
@@ -100,7 +69,7 @@ async def test_in_whatever_order_updates_come_the_newest_facts_win(order: tuple[
     world = World()
     told = {second: event(second, label=f"seen at {second}") for second in order}
     await world.hear(start(), *(told[second] for second in order), end(4, label="seen at 4", frame_time=at(3)))
-    assert (world.document.record.facts.label, world.document.record.facts.frame_time) == ("seen at 4", at(3))
+    assert (found(world).record.facts.label, found(world).record.facts.frame_time) == ("seen at 4", at(3))
 
 
 async def test_an_object_that_is_lost_and_found_is_two_objects_that_lead_to_each_other() -> None:
@@ -116,7 +85,7 @@ async def test_an_object_whose_end_never_comes_ends_as_abandoned_with_the_pictur
     world = World()
     await world.hear(start(), event(1), event(2))
     await world.loop.advance(at(2) + 12 * HOUR)
-    record = world.document.record
+    record = found(world).record
     assert (record.outcome, record.facts.end_time) == (Outcome.ABANDONED, at(2))
     assert [thumbnail.time for thumbnail in record.pictures.thumbnails] == [at(1), at(2)]
 
@@ -134,7 +103,7 @@ async def test_an_odd_event_is_a_dead_letter_by_name_or_does_no_harm_and_the_nex
     seen = {told.key: told for told in world.said(Sighting)}
     assert set(seen) == {OBJECT} | (set() if odd.reason else {odd.event.key})
     assert odd.reason or bool(seen[odd.event.key].pictures.thumbnails) == odd.thumbnails
-    assert world.document.record.outcome is Outcome.DONE
+    assert found(world).record.outcome is Outcome.DONE
 
 
 @pytest.mark.parametrize(

@@ -8,49 +8,19 @@ from hypothesis import strategies as st
 
 from streams.domain.cameras import Camera, Descriptions, SemanticSearch
 from streams.domain.errors import Poison
-from streams.domain.messages import Document, Event, Message, ObjectRecord, Sighting, Tombstone
+from streams.domain.messages import Crop, Document, Event, ObjectRecord, Sighting, Tombstone
 from streams.domain.records import Deleted, Settled
 from streams.domain.sightings import Ended
+from streams.domain.topology import mermaid, order
 from streams.domain.values import Outcome, Source
-from streams.pipeline import mermaid, order, outline, pipeline, purposes
+from streams.pipeline import outline
 from streams.recognisers import RECOGNISERS
-from streams.runtime.loopback import Loopback
 from tests.support.builders import DAY, OBJECT, RETENTION, at, end, event, frame, life, picture, start
-from tests.support.fake_cameras import FakeCameras
-from tests.support.fake_embedder import FakeEmbedder
-from tests.support.fake_index import FakeIndex
-from tests.support.fake_pictures import FakePictures
 from tests.support.footage import fail, show
+from tests.support.world import World
 
-
-class World:
-    """The whole pipeline on a loopback, with an in-memory world around it."""
-
-    def __init__(self, *, deliveries: int = 1) -> None:
-        self.pictures, self.cameras, self.index = FakePictures(), FakeCameras(), FakeIndex()
-        show(self.pictures, *(frame(second) for second in range(1, 21)))
-        agents = pipeline(
-            pictures=self.pictures,
-            cameras=self.cameras,
-            embedder=FakeEmbedder(),
-            index=self.index,
-            model="mini",
-            collection="objects",
-            retention=RETENTION,
-        )
-        self.loop = Loopback(agents, deliveries=deliveries)
-
-    async def hear(self, *events: Message) -> None:
-        for each in events:
-            await self.loop.send(each)
-
-    def said(self, kind):
-        return [each for each in self.loop.published if isinstance(each, kind)]
-
-    def end_state(self) -> object:
-        """All that is remembered and can be found, revisions apart."""
-        tables = {agent: self.loop.table(agent) for agent in ("track", "settle")}
-        return tables, self.index.documents, self.index.buried
+PORCH = Camera(name="porch")
+UNSEARCHED = replace(PORCH, semantic_search=SemanticSearch(enabled=False))
 
 
 def the(number: int) -> str:
@@ -156,12 +126,18 @@ async def test_what_was_never_tracked_is_found_like_everything_else(source):
     assert (document.record.facts.source, document.thumbnail is None) == (source, False)
 
 
+def end_state(world: World) -> object:
+    """All that is remembered and can be found, revisions apart."""
+    tables = {agent: world.loop.table(agent) for agent in ("track", "settle")}
+    return tables, world.index.documents, world.index.buried
+
+
 async def test_every_message_delivered_twice_changes_nothing():
     once, twice = World(), World(deliveries=2)
     for world in (once, twice):
         await world.hear(*life(12))
         await world.hear(*life(3, the(7)))
-    assert twice.end_state() == once.end_state()
+    assert end_state(twice) == end_state(once)
 
 
 @st.composite
@@ -210,23 +186,31 @@ def test_data_moves_one_way():
 
 
 def test_the_graph_can_be_drawn_without_the_world():
-    drawn = mermaid(outline(model="mini", collection="objects"))
+    drawn = mermaid(outline(model="mini", collection="objects"), lambda message: message.__name__)
     assert "    outside -->|Event| track\n" in drawn
     assert "    embed-mini -->|Document| index-objects-mini\n" in drawn
 
 
-def test_pictures_are_cut_for_search_and_for_descriptions():
-    plain = Camera(name="porch")
-    off = replace(plain, semantic_search=SemanticSearch(enabled=False))
-    described = replace(off, genai=Descriptions(enabled=True))
-    assert purposes(plain, embedding=True) == ("semantic search",)
-    assert purposes(plain, embedding=False) == purposes(off, embedding=True) == ()
-    assert purposes(described, embedding=True) == ("descriptions",)
+@pytest.mark.parametrize(
+    ("camera", "embedding", "thumbnails"),
+    [
+        (PORCH, True, 2),
+        (PORCH, False, 0),
+        (UNSEARCHED, True, 0),
+        (replace(UNSEARCHED, genai=Descriptions(enabled=True)), True, 2),
+    ],
+    ids=["search", "no embedder", "search is off", "descriptions"],
+)
+async def test_thumbnails_are_cut_where_search_or_descriptions_need_them(camera, embedding, thumbnails):
+    world = World(embedding=embedding)
+    world.cameras.put(camera)
+    await world.hear(*life(2))
+    assert world.pictures.cuts.total() == thumbnails
 
 
 async def test_a_camera_that_needs_no_pictures_still_has_objects():
     world = World()
-    world.cameras.put(Camera(name="porch", semantic_search=SemanticSearch(enabled=False)))
+    world.cameras.put(UNSEARCHED)
     await world.hear(*life(2))
     document = world.index.documents[OBJECT]
     assert (document.record.outcome, document.thumbnail) == (Outcome.NO_PICTURE, None)
@@ -235,27 +219,12 @@ async def test_a_camera_that_needs_no_pictures_still_has_objects():
 
 async def test_recognisers_decide_what_crops_are_cut():
     class Reader:
-        name = "reader"
-
         def wants(self, camera: Camera, event: Event) -> bool:
             return camera.name == "porch" and event.label == "person"
 
-    world = World()
-    agents = pipeline(
-        pictures=world.pictures,
-        cameras=world.cameras,
-        embedder=None,
-        index=world.index,
-        model="mini",
-        collection="objects",
-        retention=RETENTION,
-        recognisers=(*RECOGNISERS, Reader()),
-    )
-    loop = Loopback(agents)
-    for each in (*life(2), *life(2, the(5), camera="yard")):
-        await loop.send(each)
-    crops = [told for told in loop.published if type(told).__name__ == "Crop"]
-    assert [(crop.key, crop.ended) for crop in crops] == [(OBJECT, False), (OBJECT, False), (OBJECT, True)]
+    world = World(embedding=False, recognisers=(*RECOGNISERS, Reader()))
+    await world.hear(*life(2), *life(2, the(5), camera="yard"))
+    assert [(crop.key, crop.ended) for crop in world.said(Crop)] == [(OBJECT, False), (OBJECT, False), (OBJECT, True)]
 
 
 def test_the_pipeline_brings_no_heavy_library():

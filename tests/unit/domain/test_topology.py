@@ -11,7 +11,7 @@ from streams.domain.messages import (
     Recordings,
     Sighting,
 )
-from streams.domain.topology import FEEDBACK, OUTSIDE, Edge, WrongTopology, edges, mermaid, order
+from streams.domain.topology import OUTSIDE, Edge, WrongTopology, edges, mermaid, order
 
 
 async def nothing(_state, _message, _at) -> Step[None]:
@@ -63,15 +63,6 @@ def test_data_never_moves_in_a_circle():
 def test_an_agent_never_feeds_itself():
     with pytest.raises(WrongTopology, match="in a circle: "):
         order([agent("track", (Event, Crop), Crop)])
-
-
-def test_a_named_feedback_edge_may_close_a_circle():
-    recut = agent("recut", (ObjectRecord,), Sighting)
-    assert order([TRACK, SETTLE, recut], feedback=(Edge("recut", Sighting, "settle"),)) == ("track", "settle", "recut")
-
-
-def test_there_is_no_feedback_yet():
-    assert FEEDBACK == ()
 
 
 def test_each_embedding_model_has_a_chain_of_its_own():
