@@ -62,6 +62,10 @@ class Embedder(Protocol):
     async def embed_text(self, text: str) -> Floats: ...
 
 
+MAX_HITS = 1000
+"""The most hits of one query."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Query:
     """What to look for. Filters are applied inside the index, before ranking; empty means any."""

@@ -11,11 +11,11 @@ from streams.adapters.batching import Batcher
 from streams.adapters.qdrant_link import Link, connect
 from streams.adapters.qdrant_points import THUMBNAIL, Point, Space, loads, newest, point_of, tombstone_of
 from streams.adapters.qdrant_query import Found, alive, hits, where
-from streams.adapters.qdrant_schema import INDEXES, MAX_HITS, Plan, model_of, prepare
+from streams.adapters.qdrant_schema import INDEXES, Plan, model_of, prepare
 from streams.domain.documents import PublicUrl, point_id
 from streams.domain.errors import Outage, Poison, SettingsError
 from streams.domain.messages import Document
-from streams.ports import Hit, Query
+from streams.ports import MAX_HITS, Hit, Query
 from streams.settings import Index as IndexSettings
 
 # Long enough for the lanes of one agent to meet, short beside the write itself (10 to 30 ms).

@@ -11,11 +11,10 @@ from qdrant_client.http.exceptions import UnexpectedResponse
 
 from streams.adapters.qdrant_points import DESCRIPTION, THUMBNAIL, Space
 from streams.domain.errors import SettingsError
+from streams.ports import MAX_HITS
 
 SCHEMA = 1
 """Version of what payloads mean; a collection of another version is refused."""
-
-MAX_HITS = 1000
 
 # Conditional writes of older servers can be undone by a restart (qdrant/qdrant 9575).
 _OLDEST_SERVER = (1, 19)

@@ -3,34 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import msgspec
 
 from streams.domain import documents
 from streams.domain.errors import SettingsError
 from streams.domain.values import Instant
-from streams.ports import Embedder, Hit, Index, Query
+from streams.ports import MAX_HITS, Embedder, Hit, Index, Query
 
-MAX_HITS = 1000
 _LISTS = {"camera": "cameras", "label": "labels", "zone": "zones", "sub-label": "sub_labels", "plate": "plates"}
 _SINGLE = ("text", "like", "after", "before", "limit")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SearchRequest:
-    """A question in words, or for what looks like an object, or neither; and filters. Raises `ValueError`."""
+class SearchRequest(Query):
+    """A query whose question may be put in words instead. Raises `ValueError` where its parts don't fit together."""
 
     text: str | None = None
-    like: str | None = None
-    cameras: tuple[str, ...] = ()
-    labels: tuple[str, ...] = ()
-    zones: tuple[str, ...] = ()
-    sub_labels: tuple[str, ...] = ()
-    plates: tuple[str, ...] = ()
-    after: Instant | None = None
-    before: Instant | None = None
-    limit: int = 20
 
     def __post_init__(self) -> None:
         if self.text and self.like:
@@ -54,20 +44,11 @@ class Search:
 
     async def run(self, request: SearchRequest) -> list[Hit]:
         """The hits, best first. Raises `LookupError` (no such object to be like), `SettingsError` or `Outage`."""
-        return await self._index.search(
-            Query(
-                vector=await self._embedder_for_words().embed_text(request.text) if request.text else None,
-                like=request.like,
-                cameras=request.cameras,
-                labels=request.labels,
-                zones=request.zones,
-                sub_labels=request.sub_labels,
-                plates=request.plates,
-                after=request.after,
-                before=request.before,
-                limit=request.limit,
-            )
-        )
+        if not request.text:
+            return await self._index.search(request)
+        if self._embedder is None:
+            raise SettingsError("embedding.enabled is false: objects are found by filters, not by words")
+        return await self._index.search(replace(request, vector=await self._embedder.embed_text(request.text)))
 
     async def count(self) -> int:
         """How many objects can be found."""
@@ -77,11 +58,6 @@ class Search:
         """The hits for a query string. Raises `ValueError` for a wrong one, and what `run` raises."""
         return await self.run(request_of(parameters))
 
-    def _embedder_for_words(self) -> Embedder:
-        if self._embedder is None:
-            raise SettingsError("embedding.enabled is false: objects are found by filters, not by words")
-        return self._embedder
-
 
 def request_of(parameters: Mapping[str, tuple[str, ...]]) -> SearchRequest:
     """The request that a query string means. Raises `ValueError` naming the parameter and what is allowed."""
@@ -89,14 +65,17 @@ def request_of(parameters: Mapping[str, tuple[str, ...]]) -> SearchRequest:
     if unknown := sorted(set(parameters) - set(known)):
         raise ValueError(f"{unknown[0]}: no such parameter; there are {', '.join(known)}")
     single = {name: _only(name, values) for name, values in parameters.items() if name in _SINGLE}
-    lists = {field: parameters.get(name, ()) for name, field in _LISTS.items()}
     return SearchRequest(
         text=single.get("text") or None,
         like=single.get("like") or None,
+        cameras=parameters.get("camera", ()),
+        labels=parameters.get("label", ()),
+        zones=parameters.get("zone", ()),
+        sub_labels=parameters.get("sub-label", ()),
+        plates=parameters.get("plate", ()),
         after=_moment("after", single.get("after")),
         before=_moment("before", single.get("before")),
         limit=_whole(single.get("limit", "20")),
-        **lists,
     )
 
 

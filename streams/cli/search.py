@@ -11,11 +11,11 @@ import typer
 
 from streams.adapters.clock import now
 from streams.adapters.rendering import iso
-from streams.adapters.search import MAX_HITS, Search, SearchRequest
+from streams.adapters.search import Search, SearchRequest
 from streams.cli.output import JsonOption, print_json, print_table
 from streams.cli.times import instant
 from streams.operations.search import find
-from streams.ports import Hit
+from streams.ports import MAX_HITS, Hit
 from streams.settings import Settings
 
 _COLUMNS = ("object", "score", "time", "camera", "label", "names", "description", "thumbnail")

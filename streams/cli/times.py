@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
 
 import typer
 
+from streams.domain import documents
+from streams.domain.errors import Poison
 from streams.domain.values import SECOND, Instant
 
 _AGO = re.compile(r"(\d+(?:\.\d+)?)\s*(s|m|h|d|w)")
@@ -18,10 +19,12 @@ def instant(text: str, now: Instant) -> Instant:
 
     Raises `typer.BadParameter`.
     """
-    if match := _AGO.fullmatch(text.strip()):
-        return now - round(float(match[1]) * _SECONDS[match[2]] * SECOND)
     try:
-        when = datetime.fromisoformat(text.strip())
-    except ValueError as error:
+        if ago := _AGO.fullmatch(text.strip()):
+            moment = now - round(float(ago[1]) * _SECONDS[ago[2]] * SECOND)
+        else:
+            moment = documents.instant(text.strip())
+        documents.rfc3339(moment)
+    except (ValueError, OverflowError, Poison) as error:
         raise typer.BadParameter(f"{text!r} is no time: write 2h, 3d, 2026-05-31 or 2026-05-31T12:00:00Z") from error
-    return round((when if when.tzinfo else when.replace(tzinfo=UTC)).timestamp() * SECOND)
+    return moment
