@@ -63,34 +63,40 @@ class Clip:
 
 
 def sample(frames: Iterable[TimedFrame], fps: float) -> Iterator[TimedFrame]:
-    """At most `fps` frames per second of video, evenly spread, each no larger than the detect size."""
+    """At most `fps` frames per second of video, evenly spread, all of the size in which the first one is played.
+
+    Cameras that are set anew in the middle of a recording change its size, which boxes and backgrounds could not follow.
+    """
     due = 0.0
+    size: tuple[int, int] | None = None
     for seconds, picture in frames:
         if seconds + ROUNDING < due:
             continue
         due = (due if seconds - due < 1 / fps else seconds) + 1 / fps
-        yield seconds, fit(picture)
+        size = size or played_size(picture)
+        yield seconds, _resized(picture, size)
 
 
-def fit(picture: Image) -> Image:
-    """The picture, made smaller where its long side is longer than `LONGEST`."""
+def played_size(picture: Image) -> tuple[int, int]:
+    """Width and height in which a picture is played: its own, or smaller where its long side exceeds `LONGEST`."""
     height, width = picture.shape[:2]
-    scale = LONGEST / max(width, height)
-    if scale >= 1:
+    scale = min(1.0, LONGEST / max(width, height))
+    return max(1, round(width * scale)), max(1, round(height * scale))
+
+
+def _resized(picture: Image, size: tuple[int, int]) -> Image:
+    if picture.shape[1::-1] == size:
         return picture
-    size = (max(1, round(width * scale)), max(1, round(height * scale)))
     return np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
 
 
 def slide_show(files: Sequence[Path], fps: float) -> Iterator[TimedFrame]:
-    """Pictures as frames of a video, `fps` of them per second, all of the size of the first.
+    """Pictures as frames of a video, `fps` of them per second.
 
     Raises `Poison` (`bad picture`) naming the file that cannot be read.
     """
-    size: tuple[int, int] | None = None
     for number, file in enumerate(files):
         picture = cv2.imread(str(file), cv2.IMREAD_COLOR)
         if picture is None:
             raise Poison("bad picture", f"{file} cannot be read")
-        size = size or (picture.shape[1], picture.shape[0])
-        yield number / fps, np.asarray(cv2.resize(picture, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
+        yield number / fps, np.asarray(picture, dtype=np.uint8)

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from streams.domain.errors import Poison
-from streams.sources.clips import fit, sample, slide_show
+from streams.sources.clips import played_size, sample, slide_show
 
 PIXEL = np.zeros((2, 2, 3), np.uint8)
 
@@ -38,16 +38,23 @@ def test_never_more_frames_than_asked_for(of, fps):
 
 
 def test_large_frames_are_made_smaller_and_small_ones_are_left():
-    assert fit(np.zeros((2160, 3840, 3), np.uint8)).shape == (720, 1280, 3)
-    assert fit(np.zeros((3840, 2160, 3), np.uint8)).shape == (1280, 720, 3)
+    assert played_size(np.zeros((2160, 3840, 3), np.uint8)) == (1280, 720)
+    assert played_size(np.zeros((3840, 2160, 3), np.uint8)) == (720, 1280)
     small = np.zeros((720, 1280, 3), np.uint8)
-    assert fit(small) is small
+    ((_, played),) = sample([(0, small)], 5)
+    assert played is small
 
 
-def test_pictures_become_frames_of_one_size_in_their_order(tmp_path):
+def test_all_frames_are_played_in_the_size_of_the_first():
+    shapes = [(1080, 1920, 3), (240, 320, 3), (1920, 1080, 3)]
+    played = sample(((second, np.zeros(shape, np.uint8)) for second, shape in enumerate(shapes)), 5)
+    assert [picture.shape for _, picture in played] == [(720, 1280, 3)] * 3
+
+
+def test_pictures_become_frames_in_their_order(tmp_path):
     files = [tmp_path / f"{number}.png" for number in range(3)]
     for number, file in enumerate(files):
-        cv2.imwrite(str(file), np.full((20 + number, 30, 3), number, np.uint8))
+        cv2.imwrite(str(file), np.full((20, 30, 3), number, np.uint8))
     frames = list(slide_show(files, fps=2))
     assert [seconds for seconds, _ in frames] == [0, 0.5, 1]
     assert [(picture.shape, picture[0, 0, 0]) for _, picture in frames] == [((20, 30, 3), n) for n in range(3)]

@@ -10,7 +10,7 @@ from streams.domain.messages import Detections, Event, Recordings
 from streams.domain.values import SECOND, Box, Phase, PixelFormat
 from streams.sources.clips import Clip
 from streams.sources.player import Pace, Player
-from tests.support.outlets import ListOutlet, MemoryCut, SquareEye, clip
+from tests.support.outlets import ListOutlet, MemoryCut, SquareEye, clip, square_at
 
 T0 = 1_764_000_000 * SECOND
 CAMERA = Camera(
@@ -131,6 +131,15 @@ async def test_boxes_count_in_the_frames_own_size_whatever_the_camera_says():
     stage = await played(clip(WALK))
     assert stage.events()[0].path_data == ()
     assert stage.events()[1].path_data[0].y == pytest.approx(140 / 240, abs=1e-3)
+
+
+async def test_a_video_that_changes_its_size_is_played_to_its_end():
+    sizes = [(320, 240)] * 6 + [(240, 320)] * 6
+    pictures = [square_at(20, width=width, height=height) for width, height in sizes]
+    odd = Clip(name="odd", frames=lambda: ((number / 5, picture) for number, picture in enumerate(pictures)))
+    stage = await played(odd)
+    assert len(stage.detections()) == 12
+    assert {(m.frame.width, m.frame.height) for m in stage.detections() if m.frame} == {(320, 240)}
 
 
 async def test_the_same_playback_makes_the_same_messages():
