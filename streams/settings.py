@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import re
 import socket
 from datetime import timedelta
 from pathlib import Path
@@ -11,12 +10,9 @@ from typing import Annotated, Literal
 
 import yaml
 from pydantic import (
-    AfterValidator,
     BaseModel,
-    BeforeValidator,
     ConfigDict,
     Field,
-    PlainSerializer,
     SecretStr,
     StringConstraints,
     ValidationError,
@@ -25,41 +21,12 @@ from pydantic import (
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from streams.domain.errors import SettingsError
+from streams.durations import Duration
 from streams.setting_errors import find, no_such, wrong
 
 Name = Annotated[str, StringConstraints(strip_whitespace=True, pattern=r"^[A-Za-z0-9][A-Za-z0-9-]{0,62}$")]
 Text = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
-Share = Annotated[float, Field(gt=0, le=1)]
 _PREFIX = "nvr_streams__"
-_DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|m|h|d)?")
-_UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}
-
-
-def _duration(value: object) -> object:
-    """`250ms`, `10 s`, `5m`, `12h`, `30d`; a bare number is seconds; ISO 8601 (`PT10S`) is left to pydantic."""
-    if isinstance(value, str) and (match := _DURATION.fullmatch(value.strip())):
-        return timedelta(seconds=float(match[1]) * _UNITS[match[2] or "s"])
-    if isinstance(value, bool) or (isinstance(value, str) and not value.startswith("P")):
-        raise ValueError("expected a duration such as 250ms, 10s, 5m, 12h or 30d")
-    return value
-
-
-def _some_time(value: timedelta) -> timedelta:
-    if value <= timedelta(0):
-        raise ValueError("must be longer than nothing")
-    return value
-
-
-def duration_text(value: timedelta) -> str:
-    """A duration as it is written here: the largest unit that leaves a whole number."""
-    whole = (unit for unit, seconds in reversed(_UNITS.items()) if not value % timedelta(seconds=seconds))
-    unit = next(whole, "ms")
-    return f"{value / timedelta(seconds=_UNITS[unit]):.15g}{unit}"
-
-
-Duration = Annotated[
-    timedelta, BeforeValidator(_duration), AfterValidator(_some_time), PlainSerializer(duration_text, when_used="json")
-]
 
 
 class Section(BaseModel):
@@ -275,10 +242,10 @@ def secrets(settings: BaseModel) -> tuple[str, ...]:
     return (*own, *(secret for value in values if isinstance(value, BaseModel) for secret in secrets(value)))
 
 
-def _content(path: Path) -> dict[str, object]:
-    """What the YAML file says. Errors name the place only: the text may hold a secret."""
+def read_yaml(path: Path) -> object:
+    """What a YAML file of settings says. Raises `SettingsError` that names the place only: the text may hold a secret."""
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        return yaml.safe_load(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise SettingsError(f"no settings file at {path}") from None
     except OSError as error:
@@ -289,6 +256,10 @@ def _content(path: Path) -> dict[str, object]:
         mark = getattr(error, "problem_mark", None)
         where = f": see line {mark.line + 1}, column {mark.column + 1}" if mark else ""
         raise SettingsError(f"{path} is not YAML{where}") from None
+
+
+def _content(path: Path) -> dict[str, object]:
+    content = read_yaml(path)
     if content is None:
         return {}
     if not isinstance(content, dict) or not all(isinstance(key, str) for key in content):

@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import TypeAlias, get_args, get_origin, get_type_hints
 
 import msgspec
-import yaml
 
 from streams.domain.cameras import Camera
 from streams.domain.errors import SettingsError
 from streams.domain.values import Instant
+from streams.settings import read_yaml
 
 Keys: TypeAlias = tuple[str, ...]
 """The path to a setting from the top of a camera."""
@@ -55,12 +55,7 @@ def read_cameras(file: Path, at: Instant) -> tuple[Camera, ...]:
 
 
 def _content(file: Path) -> Mapping[str, object]:
-    try:
-        content = yaml.safe_load(file.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise SettingsError(f"{file}: {error.strerror}") from error
-    except (UnicodeDecodeError, yaml.YAMLError) as error:
-        raise SettingsError(f"{file} is not YAML: {error}") from error
+    content = read_yaml(file)
     if not isinstance(content, Mapping):
         raise SettingsError(f"{file}: expected the settings of a camera")
     return content

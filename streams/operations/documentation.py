@@ -14,8 +14,9 @@ from pydantic_core import PydanticUndefined
 from streams.adapters.catalogue import Catalogue, Topic
 from streams.domain.messages import Message
 from streams.domain.topology import edges, mermaid
+from streams.durations import duration_text
 from streams.operations.installation import agents
-from streams.settings import Settings, duration_text
+from streams.settings import Settings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

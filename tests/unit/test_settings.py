@@ -8,7 +8,8 @@ from datetime import timedelta
 import pytest
 
 from streams.domain.errors import SettingsError
-from streams.settings import Settings, duration_text, load, secrets
+from streams.durations import duration_text
+from streams.settings import Settings, load, secrets
 
 SECRET = "hunter2"
 
