@@ -141,5 +141,4 @@ def _print(report: PlayReport, *, as_json: bool) -> None:
 
 def _true(tally: Tally) -> str:
     """How many objects of each label were no false positives."""
-    labels = [event.label for event in tally.ended if not event.false_positive]
-    return ", ".join(f"{labels.count(label)} {label}" for label in sorted(set(labels))) or "none"
+    return ", ".join(f"{count} {label}" for label, count in sorted(tally.true_positives.items())) or "none"

@@ -23,7 +23,7 @@ from streams.adapters.rendering import plain
 from streams.adapters.schema_files import SchemaFiles
 from streams.adapters.search import Search, SearchRequest
 from streams.domain.errors import Outage
-from streams.domain.messages import Event, ObjectRecord
+from streams.domain.messages import ObjectRecord
 from streams.domain.values import Instant, Outcome
 from streams.files import shipped
 from streams.operations.installation import topics
@@ -185,7 +185,7 @@ class _Stage:
                 await _until(self._is_ready, worker, log, READY_SECONDS)
             with self.clock.part("play", f"playing {video.name} through detector and tracker"):
                 ended = await self._play(video)
-            with self.clock.part("index", f"{len(ended)} objects have ended, waiting until they are indexed"):
+            with self.clock.part("index", f"{ended} objects have ended, waiting until they are indexed"):
                 await _until(_Twice(self._nothing_is_left), worker, log, INDEX_SECONDS)
             with self.clock.part("search", f'searching for "{QUESTION}"'):
                 hits = await find(self.settings, SearchRequest(text=QUESTION, limit=5), opener=_nobody)
@@ -202,11 +202,11 @@ class _Stage:
             seconds={},
         )
 
-    async def _play(self, video: Path) -> list[Event]:
-        """The ends of all true positives."""
+    async def _play(self, video: Path) -> int:
+        """How many objects have ended as true positives."""
         options = PlayOptions(start=now(), speed=0)
         report = await play(self.settings, [video], options, stop=asyncio.Event(), progress=_ignore)
-        return [event for tally in report.cameras.values() for event in tally.ended if not event.false_positive]
+        return sum(tally.true_positives.total() for tally in report.cameras.values())
 
     async def _is_ready(self) -> bool:
         return any(report.ready for report in await asyncio.to_thread(ask_workers, self.settings))

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Final, Protocol
 
 from streams.domain.cameras import Camera
 from streams.domain.lifecycle import Lives, Look, close, object_id, observe
@@ -18,6 +19,9 @@ from streams.sources.found import Found
 from streams.sources.motion import MotionDetector
 from streams.sources.outlets import Outlet
 from streams.sources.tracker import Tracker
+
+ENDS_KEPT: Final = 1000
+"""Ends that a tally remembers: a looped video makes new ones for ever."""
 
 
 class Eye(Protocol):
@@ -38,8 +42,16 @@ class Tally:
     expected: int = 0
     """Frames that the clips which have begun will have in all, as far as they say."""
     objects: int = 0
+    true_positives: Counter[str] = field(default_factory=Counter)
+    """How many objects of each label have ended as true positives."""
     ended: list[Event] = field(default_factory=list)
-    """The end of every object that has ended, false positives included."""
+    """The ends of the newest `ENDS_KEPT` objects, false positives included."""
+
+    def end(self, event: Event) -> None:
+        """Count an object that has ended."""
+        if not event.false_positive:
+            self.true_positives[event.label] += 1
+        self.ended = [*self.ended, event][-ENDS_KEPT:]
 
 
 class Feed:
@@ -87,7 +99,7 @@ class Feed:
             if event.phase is Phase.END:
                 finished = await self._album.finish(event)
                 await self._outlet.publish(finished)
-                self._tally.ended.append(finished)
+                self._tally.end(finished)
             else:
                 await self._outlet.publish(event)
                 self._tally.objects += event.phase is Phase.START

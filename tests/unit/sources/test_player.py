@@ -9,6 +9,7 @@ from streams.domain.errors import Outage, Poison
 from streams.domain.messages import Detections, Event, Recordings
 from streams.domain.values import SECOND, Box, Phase, PixelFormat
 from streams.sources.clips import Clip
+from streams.sources.feed import ENDS_KEPT, Tally
 from streams.sources.player import Pace, Player
 from tests.support.outlets import ListOutlet, MemoryCut, SquareEye, clip, square_at
 
@@ -67,6 +68,7 @@ async def test_a_walk_makes_one_object_with_start_updates_and_end():
     assert set(phases[1:-1]) == {Phase.UPDATE}
     assert stage.player.tally.objects == 1
     assert stage.player.tally.ended == stage.events(Phase.END)
+    assert stage.player.tally.true_positives == {"person": 1}
 
 
 async def test_every_frame_makes_one_detections_message_after_its_events():
@@ -117,6 +119,7 @@ async def test_a_false_positive_ends_without_pictures_and_without_updates():
     assert [event.phase for event in stage.events()] == [Phase.START, Phase.END]
     (end,) = stage.events(Phase.END)
     assert end.false_positive
+    assert not stage.player.tally.true_positives
     assert end.thumbnail is end.snapshot is None
 
 
@@ -191,6 +194,16 @@ async def test_progress_hears_of_every_frame_and_how_many_there_will_be():
     stage = await played(clip(WALK), clip(WALK))
     assert stage.heard == [("yard", number) for number in range(1, 25)]
     assert stage.player.tally.expected == 24
+
+
+async def test_of_a_playback_without_end_only_the_newest_ends_are_remembered():
+    (end,) = (await played(clip(WALK))).events(Phase.END)
+    tally = Tally()
+    for number in range(ENDS_KEPT + 5):
+        tally.end(replace(end, object_id=str(number)))
+    assert tally.true_positives["person"] == ENDS_KEPT + 5
+    assert [event.object_id for event in tally.ended[:: ENDS_KEPT - 1]] == ["5", str(ENDS_KEPT + 4)]
+    assert len(tally.ended) == ENDS_KEPT
 
 
 async def test_detections_tell_where_the_detector_looked():
