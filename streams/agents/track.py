@@ -121,8 +121,8 @@ class _Scissors:
         picture = await self._picture(frame, crop_region(event.box, frame), name=crop_name(event))
         if picture is None:
             return known, ()
-        known = replace(known, crops=known.crops + 1)
-        return known, (crop(event, frame, picture, attempt=known.crops, mask=camera.motion_mask),)
+        told = crop(event, frame, picture, attempt=known.crops, mask=camera.motion_mask)
+        return replace(known, crops=known.crops + 1), (told,)
 
     async def _picture(self, frame: FrameRef, region: Box, *, name: str, height: int | None = None) -> FrameRef | None:
         try:

@@ -29,7 +29,7 @@ def crop_region(box: Box | None, frame: FrameRef) -> Box:
 
 
 def crop(event: Event, frame: FrameRef, picture: FrameRef, *, attempt: int, mask: str) -> Crop:
-    """The message about the crop `picture` that was cut out of the event's frame."""
+    """The message about the crop `picture` that was cut out of the event's frame, after `attempt` earlier ones."""
     frame_box = crop_region(event.box, frame)
     return Crop(
         object_id=event.object_id,
@@ -48,7 +48,7 @@ def crop(event: Event, frame: FrameRef, picture: FrameRef, *, attempt: int, mask
 
 
 def last_crop(object_id: str, facts: Facts, *, attempt: int) -> Crop:
-    """The message without picture that ends an object's crops; `attempt` is that of the last picture."""
+    """The message without picture that ends an object's crops, after `attempt` of them."""
     return Crop(
         object_id=object_id,
         camera=facts.camera,
