@@ -11,8 +11,6 @@ class AgentState(StrEnum):
     RECOVERING = "recovering"
     """Reads its table or a broadcast topic."""
     READY = "ready"
-    PARKED = "parked"
-    """Too many dead letters: consumes no more until it is resumed."""
     STOPPED = "stopped"
 
 
@@ -95,10 +93,9 @@ class WorkerStatus:
     @property
     def problems(self) -> tuple[str, ...]:
         """What a person must put right; empty: nothing. Waiting for a neighbour is none: it cures itself."""
-        parked = [f"agent {a.name} is parked{_because(a.detail)}" for a in self.agents if a.state is AgentState.PARKED]
         stopped = [f"agent {a.name} stopped{_because(a.detail)}" for a in self.agents if a.state is AgentState.STOPPED]
         failed = [f"model {m.name} failed{_because(m.detail)}" for m in self.models if m.state is ModelState.FAILED]
-        return (*parked, *stopped, *failed)
+        return (*stopped, *failed)
 
     @property
     def missing(self) -> tuple[str, ...]:

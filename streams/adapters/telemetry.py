@@ -66,14 +66,9 @@ class Rate:
             self._slots.popleft()
 
 
-class Speed:
-    """Exponential average of durations, seconds: the first as it is, then (9 * old + new) / 10."""
-
-    def __init__(self) -> None:
-        self.seconds: float | None = None
-
-    def add(self, seconds: float) -> None:
-        self.seconds = seconds if self.seconds is None else (9 * self.seconds + seconds) / 10
+def averaged(known: float | None, new: float) -> float:
+    """Exponential average of durations, seconds: the first as it is, then (9 * known + new) / 10."""
+    return new if known is None else (9 * known + new) / 10
 
 
 class AgentMeter:
@@ -110,13 +105,10 @@ class AgentMeter:
     def in_flight(self, messages: int) -> None:
         self._in_flight = messages
 
-    def handled(self, messages: int = 1) -> None:
-        """Messages that are finished: their effects and their offset are safe. Dead letters count too."""
-        self._handled += messages
-        self._rate.add(messages)
-
-    def observe(self, phase: TimedPhase, seconds: float) -> None:
-        self._seconds.labels(self.name, phase).observe(seconds)
+    def handled(self) -> None:
+        """A message is finished: its effects and its offset are safe. Dead letters count too."""
+        self._handled += 1
+        self._rate.add()
 
     @contextmanager
     def phase(self, phase: TimedPhase) -> Iterator[None]:
@@ -125,7 +117,7 @@ class AgentMeter:
         try:
             yield
         finally:
-            self.observe(phase, self._clock() - began)
+            self._seconds.labels(self.name, phase).observe(self._clock() - began)
 
     def failed(self, reason: str) -> None:
         """One attempt failed; `reason` is a short, stable phrase (an outage's `what`, a poison's reason, `bug`)."""
@@ -212,29 +204,19 @@ class WorkMeter:
     """How long one kind of work takes, and how often it is done."""
 
     def __init__(self, name: str, clock: Clock) -> None:
-        self.name, self.total = name, 0
-        self.speed, self.rate = Speed(), Rate(clock)
-        self._clock = clock
+        self.name = name
+        self._done, self._rate = 0, Rate(clock)
+        self._seconds: float | None = None
 
     def done(self, seconds: float, *, items: int = 1) -> None:
         """`items` were done together in `seconds`; the speed is told per item."""
-        self.total += items
-        self.rate.add(items)
-        self.speed.add(seconds / items)
-
-    @contextmanager
-    def one(self) -> Iterator[None]:
-        """Time one item; one that raises is not counted."""
-        began = self._clock()
-        yield
-        self.done(self._clock() - began)
+        self._done += items
+        self._rate.add(items)
+        self._seconds = averaged(self._seconds, seconds / items)
 
     def status(self) -> WorkStatus:
         return WorkStatus(
-            name=self.name,
-            done=self.total,
-            seconds=self.speed.seconds or 0.0,
-            per_second=self.rate.per_second(),
+            name=self.name, done=self._done, seconds=self._seconds or 0.0, per_second=self._rate.per_second()
         )
 
 
@@ -246,16 +228,16 @@ class Telemetry:
         self._agents: dict[str, AgentMeter] = {}
         self._models: dict[str, ModelMeter] = {}
         self._work: dict[str, WorkMeter] = {}
-        self.registry = CollectorRegistry()
+        self._registry = CollectorRegistry()
         self._seconds = Histogram(
             "nvr_streams_phase_seconds",
             "Seconds that one message spends in a phase.",
             ("agent", "phase"),
-            registry=self.registry,
+            registry=self._registry,
             buckets=_BUCKETS,
         )
-        self.registry.register(Exposition(self.status))
-        ProcessCollector(registry=self.registry)
+        self._registry.register(Exposition(self.status))
+        ProcessCollector(registry=self._registry)
 
     def agent(self, name: str) -> AgentMeter:
         if name not in self._agents:
@@ -281,4 +263,4 @@ class Telemetry:
 
     def exposition(self) -> bytes:
         """Everything in the text format of Prometheus."""
-        return generate_latest(self.registry)
+        return generate_latest(self._registry)

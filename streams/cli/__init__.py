@@ -106,7 +106,7 @@ class _Shelf(Mapping[str, Click]):
         module = import_module(f"streams.cli.{name.replace('-', '_')}")
         app = typer.Typer(add_completion=False, rich_markup_mode=None)
         if name in GROUPS:
-            app.add_typer(module.commands(), name=name)
+            app.add_typer(module.commands(), name=name, help=COMMANDS[name])
         else:
             module.register(app)
         return get_group(app).commands[name]

@@ -19,7 +19,7 @@ from streams.settings import Settings
 
 def commands() -> typer.Typer:
     """The group of commands."""
-    app = typer.Typer(help="List, set and remove the settings of cameras.", no_args_is_help=True)
+    app = typer.Typer(no_args_is_help=True)
     app.command("list")(list_cameras)
     app.command("put")(put)
     app.command("remove")(remove)

@@ -15,7 +15,7 @@ from streams.settings import Settings
 
 def commands() -> typer.Typer:
     """The group of commands."""
-    app = typer.Typer(help="Show and check the settings.", no_args_is_help=True)
+    app = typer.Typer(no_args_is_help=True)
     app.command("show")(show)
     app.command("check")(check)
     app.command("schema")(schema)

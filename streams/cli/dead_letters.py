@@ -25,7 +25,7 @@ _PREVIEW = 512
 
 def commands() -> typer.Typer:
     """The group of commands."""
-    app = typer.Typer(help="List and show the messages that could not be processed.", no_args_is_help=True)
+    app = typer.Typer(no_args_is_help=True)
     app.command("list")(list_letters)
     app.command("show")(show_letter)
     return app

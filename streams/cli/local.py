@@ -19,7 +19,7 @@ Folder = Annotated[Path, typer.Option("--folder", help="Where data, logs and pro
 
 def commands() -> typer.Typer:
     """The group of commands."""
-    app = typer.Typer(help="Run the broker and the registry of one machine.", no_args_is_help=True)
+    app = typer.Typer(no_args_is_help=True)
     app.command()(up)
     app.command()(down)
     app.command()(status)

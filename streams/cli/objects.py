@@ -17,7 +17,7 @@ from streams.settings import Settings
 
 def commands() -> typer.Typer:
     """The group of commands."""
-    app = typer.Typer(help="List and show objects, with everything that is known about them.", no_args_is_help=True)
+    app = typer.Typer(no_args_is_help=True)
     app.command("list")(list_objects)
     app.command("show")(show_object)
     return app

@@ -16,7 +16,7 @@ from streams.settings import Settings
 
 def commands() -> typer.Typer:
     """The group of commands."""
-    app = typer.Typer(help="Register and verify the schemas.", no_args_is_help=True)
+    app = typer.Typer(no_args_is_help=True)
     app.command("register")(register_schemas)
     app.command("check")(check_schemas)
     app.command("freeze")(freeze_schemas)

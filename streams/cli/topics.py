@@ -15,7 +15,7 @@ from streams.settings import Settings
 
 def commands() -> typer.Typer:
     """The group of commands."""
-    app = typer.Typer(help="Make, verify and list the topics.", no_args_is_help=True)
+    app = typer.Typer(no_args_is_help=True)
     app.command("create")(create_topics)
     app.command("check")(check_topics)
     app.command("list")(list_topics)

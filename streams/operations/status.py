@@ -78,8 +78,7 @@ def hints(overview: Overview, settings: Settings) -> Iterator[str]:
         yield f"no worker here runs {', '.join(idle)}: start one (nvr-streams worker {' '.join(idle)})"
     if not overview.kafka and any(row.lag is None for row in overview.agents):
         yield "topics are missing: make them (nvr-streams topics create)"
-    for problem in overview.problems:
-        yield f"{problem}; see: nvr-streams dead-letters list"
+    yield from overview.problems
     yield from _outages(overview, settings)
 
 

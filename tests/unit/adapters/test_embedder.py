@@ -73,8 +73,8 @@ async def test_concurrent_texts_share_a_batch_and_are_counted(opened, telemetry)
     embedder = await opened()
 
     assert await batches(telemetry, embedder, [f"text {number}" for number in range(16)]) == [8, 8]
-    assert telemetry.work(TEXTS).total == 16
-    assert telemetry.work(PICTURES).total == 0
+    assert telemetry.work(TEXTS).status().done == 16
+    assert telemetry.work(PICTURES).status().done == 0
 
 
 async def test_both_models_are_reported_ready_with_what_they_run_on(opened, telemetry) -> None:

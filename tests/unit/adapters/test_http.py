@@ -112,11 +112,11 @@ async def test_readiness_is_refused_with_what_is_waited_for(session, neighbours)
     assert (await got(session, "/health"))[0] == 200
 
 
-async def test_a_parked_agent_turns_health_red(session, neighbours):
-    parked = AgentStatus(name="index", state=AgentState.PARKED, detail="too many dead letters")
-    neighbours.status = WorkerStatus(name="porch", agents=(parked,))
+async def test_a_stopped_agent_turns_health_red(session, neighbours):
+    stopped = AgentStatus(name="index", state=AgentState.STOPPED)
+    neighbours.status = WorkerStatus(name="porch", agents=(stopped,))
     status, body = await got(session, "/health")
-    assert (status, body["problems"]) == (503, ["agent index is parked: too many dead letters"])
+    assert (status, body["problems"]) == (503, ["agent index stopped"])
 
 
 async def test_an_outage_is_told_and_leaves_health_green(session, neighbours):

@@ -124,13 +124,11 @@ def test_it_is_not_well_while_an_agent_recovers():
     assert not told(agents=rows).well
 
 
-def test_a_parked_agent_is_a_problem_with_a_place_to_look():
-    parked = AgentStatus(name="index-objects-mini", state=AgentState.PARKED, detail="too many dead letters")
-    found = told(workers=(worker("porch", parked),))
+def test_a_stopped_agent_is_a_problem():
+    stopped = AgentStatus(name="index-objects-mini", state=AgentState.STOPPED)
+    found = told(workers=(worker("porch", stopped),))
     assert not found.well
-    assert list(hints(found, Settings())) == [
-        "worker porch: agent index-objects-mini is parked: too many dead letters; see: nvr-streams dead-letters list"
-    ]
+    assert list(hints(found, Settings())) == ["worker porch: agent index-objects-mini stopped"]
 
 
 def test_where_all_is_well_there_is_nothing_to_do():
