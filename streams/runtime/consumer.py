@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mappin
 from typing import ClassVar
 
 import structlog
+from aiokafka import AIOKafkaConsumer
 from aiokafka.errors import IllegalStateError
 from aiokafka.structs import ConsumerRecord
 from faust.transport.drivers import aiokafka as driver
@@ -25,7 +26,18 @@ PARK_SECONDS = 30.0
 HELD_BACK_SECONDS = 0.1
 """How long one fetch waits while a partition is held back, so that letting it go is noticed soon."""
 
+FETCH_MS = 500
+"""How long a broker may keep a fetch that finds nothing, as Java's clients do. Everything else that is asked of that
+broker waits behind it, some questions in a row at each start and rebalance; Faust's own 1.5 s made those last 4 s."""
+
 NO_GENERATION = -2
+
+
+class ConsumerThread(driver.AIOKafkaConsumerThread):
+    def _create_worker_consumer(self, transport: driver.Transport) -> AIOKafkaConsumer:
+        consumer: AIOKafkaConsumer = super()._create_worker_consumer(transport)
+        vars(consumer)["_fetch_max_wait_ms"] = FETCH_MS  # Faust has no setting for it
+        return consumer
 
 
 class SafeConsumer(driver.Consumer):
@@ -48,6 +60,9 @@ class SafeConsumer(driver.Consumer):
         self._held_back: set[TP] = set()
         self._fetched: dict[TP, int] = {}
         self._predecessors: dict[TP, dict[int, int]] = {}
+
+    def _new_consumer_thread(self) -> ConsumerThread:
+        return ConsumerThread(self, loop=self.loop, beacon=self.beacon)
 
     # ---- what was fetched before what
 
