@@ -26,7 +26,7 @@ from streams.adapters.store import Store
 from streams.adapters.telemetry import Telemetry
 from streams.domain.agent import Agent
 from streams.domain.cameras import Camera
-from streams.domain.errors import Outage, SettingsError
+from streams.domain.errors import Outage, Poison, SettingsError
 from streams.domain.messages import Message
 from streams.domain.retention import Retention
 from streams.operations.objects import find_object
@@ -53,7 +53,7 @@ def work(settings: Settings, agents: tuple[str, ...]) -> None:
     configure(settings.log, secrets=secrets(settings))
     try:
         asyncio.run(_work(settings, agents))
-    except SettingsError as error:
+    except (SettingsError, Poison) as error:  # `Poison`: a neighbour refuses what it is asked for at the start
         log.error("set up wrongly", error=str(error))
         leave(1)
     except Outage as outage:

@@ -24,8 +24,8 @@ class Batcher(Generic[In, Out]):
     """Calls that come within `linger` seconds of the first, at most `limit` of them, become one call of `run`.
 
     `run` gets the items in the order of their calls and returns one answer per item; an answer that is an `Exception`
-    is raised in its own caller alone. What `run` itself raises reaches every caller of that batch. At most `parallel`
-    batches run at a time; what comes meanwhile gathers. A cancelled caller leaves the others untouched.
+    is raised in its own caller alone. What `run` itself raises reaches every caller of that batch. One batch runs at a
+    time; what comes meanwhile gathers. A cancelled caller leaves the others untouched.
     """
 
     def __init__(
@@ -34,13 +34,11 @@ class Batcher(Generic[In, Out]):
         *,
         limit: int,
         linger: float,
-        parallel: int = 1,
     ) -> None:
-        self._run, self._limit, self._linger, self._parallel = run, limit, linger, parallel
+        self._run, self._limit, self._linger = run, limit, linger
         self._waiting: deque[_Call[In, Out]] = deque()
         self._ripe = asyncio.Event()
         self._gatherer: asyncio.Task[None] | None = None
-        self._running: set[asyncio.Task[None]] = set()
         self._closed = False
 
     async def __call__(self, item: In) -> Out:
@@ -61,18 +59,12 @@ class Batcher(Generic[In, Out]):
         self._ripe.set()
         if self._gatherer is not None:
             await self._gatherer
-        if self._running:
-            await asyncio.wait(self._running)
 
     async def _gather(self) -> None:
         while self._waiting:
-            while len(self._running) >= self._parallel:
-                await asyncio.wait(self._running, return_when=asyncio.FIRST_COMPLETED)
             await self._ripen()
             if batch := self._take():
-                task = asyncio.create_task(self._answer(batch))
-                self._running.add(task)
-                task.add_done_callback(self._running.discard)
+                await self._answer(batch)
 
     async def _ripen(self) -> None:
         """Wait until the batch is full, its first call is due, or no more can come."""

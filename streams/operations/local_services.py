@@ -98,10 +98,12 @@ class Broker:
         return [java, "-Xms128m", "-Xmx448m", mark, *self._java, "kafka.Kafka", str(self._properties)]
 
     def ready(self) -> bool:
+        if not listens(self.port):
+            return False
         try:
             # librdkafka complains about every refused connection on standard error otherwise.
             client = AdminClient({"bootstrap.servers": self.address, "log_level": 0})
-            return listens(self.port) and bool(client.list_topics(timeout=_ANSWER).brokers)
+            return bool(client.list_topics(timeout=_ANSWER).brokers)
         except KafkaException:
             return False
 

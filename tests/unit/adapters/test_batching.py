@@ -56,15 +56,6 @@ async def test_calls_that_come_while_a_batch_runs_gather_for_the_next() -> None:
     assert run.most_at_once == 1
 
 
-async def test_parallel_batches_stay_within_their_bound() -> None:
-    run = Doubling(seconds=0.02)
-    call = Batcher(run, limit=1, linger=0.0, parallel=3)
-
-    await asyncio.gather(*map(call, range(9)))
-
-    assert run.most_at_once == 3
-
-
 async def test_one_failing_item_fails_its_own_caller_alone() -> None:
     call = Batcher(Doubling(), limit=3, linger=0.01)
 
