@@ -111,8 +111,8 @@ def test_a_true_positive_stays_one_however_low_the_score_falls():
     watch = walked(steps=3, score=0.6)
     for step in range(3, 20):
         watch.look(person(walking(step), 0.1))
-    assert not watch.events[-1].false_positive
-    assert watch.events[-1].top_score == 0.6
+    (end,) = watch.look(gone=("a",))
+    assert (end.score, end.top_score, end.false_positive) == (0.1, 0.6, False)
 
 
 def test_the_end_keeps_the_last_sighting_and_has_the_time_of_the_frame_it_left_in():

@@ -2,6 +2,7 @@ import asyncio
 from dataclasses import replace
 from itertools import cycle
 
+import numpy as np
 import pytest
 
 from streams.domain.cameras import Camera, Detect, ObjectFilter, Record, Snapshots, TrackedObjects
@@ -121,6 +122,19 @@ async def test_a_false_positive_ends_without_pictures_and_without_updates():
     assert end.false_positive
     assert not stage.player.tally.true_positives
     assert end.thumbnail is end.snapshot is None
+
+
+async def test_a_cut_of_the_film_ends_its_objects_and_what_follows_is_new():
+    red = np.zeros((240, 320, 3), np.uint8)
+    red[:, :, 2] = 200
+    scenes = [square_at(100)] * 6, [np.where(square_at(100) == 255, 255, red).astype(np.uint8)] * 6
+    film = [picture for scene in scenes for picture in scene]
+    stage = await played(
+        Clip(name="cut", frames=lambda: ((number / 5, picture) for number, picture in enumerate(film)))
+    )
+    before, after = stage.events(Phase.END)
+    assert before.end_time == T0 + 6 * SECOND // 5
+    assert after.start_time > before.end_time
 
 
 async def test_an_object_that_leaves_ends_in_the_frame_in_which_patience_is_over():
