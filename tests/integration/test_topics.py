@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 from streams.adapters.catalogue import Catalogue, Topic
 from streams.adapters.kafka import client_config
 from streams.cli import program
+from streams.operations.local_processes import until
 from streams.operations.topics import check, create, find, needed
 from streams.settings import Kafka
 from tests.support.services import Services
@@ -46,6 +47,8 @@ def test_every_difference_is_found(kafka: Kafka, topics: tuple[Topic, ...], pref
     shorter = ConfigEntry("retention.ms", "1000", incremental_operation=AlterConfigOpType.SET)
     resource = ConfigResource(ConfigResource.Type.TOPIC, f"{prefix}-crops", incremental_configs=[shorter])
     admin.incremental_alter_configs([resource])[resource].result(30)
+    # The controller answers before the broker has heard of it.
+    assert until(lambda: find(kafka, topics)[f"{prefix}-crops"].config["retention.ms"] == "1000", seconds=20)
     assert check(kafka, topics) == [
         f"{prefix}-crops: retention.ms is 1000, expected 604800000",
         f"{prefix}-events: 7 partitions, expected 3 (kafka.partitions)",
