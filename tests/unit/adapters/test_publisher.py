@@ -9,7 +9,9 @@ from streams.adapters.publisher import Publisher, open_publisher
 from streams.domain.cameras import Camera
 from streams.domain.errors import Outage, Poison
 from streams.domain.messages import Event, Tombstone
+from streams.operations.reading import whole
 from streams.settings import Kafka
+from tests.support.mock_broker import mock_broker
 
 # librdkafka brings a broker of its own for tests: the real protocol, inside the process.
 BROKER = {"test.mock.num.brokers": 1, "log_level": 0}
@@ -96,3 +98,12 @@ async def test_where_no_broker_answers_opening_says_so(monkeypatch):
     with pytest.raises(Outage, match=r"no broker answers at 127\.0\.0\.1:1"):
         async with open_publisher(kafka, encoder=PlainEncoder(), catalogue=Catalogue("nvr"), source="test"):
             pass
+
+
+async def test_all_is_acknowledged_when_the_block_ends():
+    with mock_broker() as broker:
+        kafka = Kafka(bootstrap=broker.bootstrap)
+        async with open_publisher(kafka, encoder=PlainEncoder(), catalogue=Catalogue("nvr"), source="test") as sender:
+            await sender.publish(EVENT)
+        records = [record.key for record in whole(kafka, "nvr-events")]
+    assert records == [EVENT.key.encode()]
