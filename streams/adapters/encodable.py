@@ -16,15 +16,15 @@ import numpy as np
 from fastavro.types import Schema
 
 from streams.domain.errors import Poison
+from streams.domain.times import EPOCH
 
 Convert = Callable[[object], object]
 """From a value of a dataclass to what fastavro writes. Raises `Poison`."""
 
 _BITS = {"int": 31, "long": 63}
 
-_EPOCH, _MICROSECOND = datetime(1970, 1, 1, tzinfo=UTC), timedelta(microseconds=1)
-_EARLIEST = (datetime.min.replace(tzinfo=UTC) - _EPOCH) // _MICROSECOND
-_LATEST = (datetime.max.replace(tzinfo=UTC) - _EPOCH) // _MICROSECOND
+_EARLIEST = (datetime.min.replace(tzinfo=UTC) - EPOCH) // timedelta(microseconds=1)
+_LATEST = (datetime.max.replace(tzinfo=UTC) - EPOCH) // timedelta(microseconds=1)
 """What stock deserializers can turn into a date: any other time would fail in the hands of every consumer."""
 
 

@@ -7,8 +7,8 @@ from hashlib import sha256
 from typing import Final
 from uuid import UUID, uuid5
 
-from streams.domain.documents import rfc3339
 from streams.domain.messages import Message, Tombstone
+from streams.domain.times import rfc3339
 
 Headers = list[tuple[str, bytes]]
 

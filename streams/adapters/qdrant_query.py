@@ -9,7 +9,7 @@ import msgspec
 import structlog
 from qdrant_client import models
 
-from streams.domain import documents
+from streams.domain import documents, times
 from streams.domain.values import SECOND
 from streams.ports import Hit, Query
 
@@ -77,8 +77,8 @@ def _hit(point: Found) -> Hit:
         label=stored.label,
         sub_label=stored.sub_label,
         zones=stored.zones,
-        start_time=documents.instant(stored.start_time),
-        end_time=None if stored.end_time is None else documents.instant(stored.end_time),
+        start_time=times.instant(stored.start_time),
+        end_time=None if stored.end_time is None else times.instant(stored.end_time),
         top_score=stored.top_score,
         description=stored.description,
         thumbnail=stored.thumbnail_url or stored.thumbnail,

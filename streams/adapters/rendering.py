@@ -7,23 +7,22 @@ import json
 import math
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
-from datetime import UTC, datetime, timedelta
 from enum import Enum
 from functools import cache
 from typing import TypeAlias
 
+from streams.domain.errors import Poison
+from streams.domain.times import calendar
 from streams.domain.values import Instant
 
 Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def iso(time: Instant) -> str:
     """A point in time as ISO 8601 in UTC; the plain number where no calendar reaches that far."""
     try:
-        return (_EPOCH + timedelta(microseconds=time)).isoformat().replace("+00:00", "Z")
-    except OverflowError:
+        return calendar(time).isoformat().replace("+00:00", "Z")
+    except Poison:
         return str(time)
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import msgspec
 
-from streams.domain import documents
+from streams.domain import times
 from streams.domain.errors import SettingsError
 from streams.domain.values import Instant
 from streams.ports import MAX_HITS, Embedder, Hit, Index, Query
@@ -86,7 +86,7 @@ def parameters_of(request: SearchRequest) -> Iterator[tuple[str, str]]:
     yield from ((name, value) for name in ("text", "like") if (value := getattr(request, name)))
     for name in ("after", "before"):
         if (moment := getattr(request, name)) is not None:
-            yield name, documents.rfc3339(moment)
+            yield name, times.rfc3339(moment)
     yield "limit", str(request.limit)
 
 
@@ -117,8 +117,8 @@ class _Answer(msgspec.Struct):
 
 def _hit(found: _Found) -> Hit:
     fields = msgspec.structs.asdict(found)
-    end_time = None if found.end_time is None else documents.instant(found.end_time)
-    return Hit(**fields | {"start_time": documents.instant(found.start_time), "end_time": end_time})
+    end_time = None if found.end_time is None else times.instant(found.end_time)
+    return Hit(**fields | {"start_time": times.instant(found.start_time), "end_time": end_time})
 
 
 def _only(name: str, values: tuple[str, ...]) -> str:
@@ -129,7 +129,7 @@ def _only(name: str, values: tuple[str, ...]) -> str:
 
 def _moment(name: str, text: str | None) -> Instant | None:
     try:
-        return documents.instant(text) if text else None
+        return times.instant(text) if text else None
     except (ValueError, OverflowError) as error:
         raise ValueError(f"{name}: {text!r} is no time; such as 2026-11-25T08:30:00Z") from error
 

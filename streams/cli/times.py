@@ -6,7 +6,7 @@ import re
 
 import typer
 
-from streams.domain import documents
+from streams.domain import times
 from streams.domain.errors import Poison
 from streams.domain.values import SECOND, Instant
 
@@ -23,8 +23,8 @@ def instant(text: str, now: Instant) -> Instant:
         if ago := _AGO.fullmatch(text.strip()):
             moment = now - round(float(ago[1]) * _SECONDS[ago[2]] * SECOND)
         else:
-            moment = documents.instant(text.strip())
-        documents.rfc3339(moment)
+            moment = times.instant(text.strip())
+        times.rfc3339(moment)
     except (ValueError, OverflowError, Poison) as error:
         raise typer.BadParameter(f"{text!r} is no time: write 2h, 3d, 2026-05-31 or 2026-05-31T12:00:00Z") from error
     return moment

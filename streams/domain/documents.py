@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
 from typing import TypeAlias
 from uuid import UUID, uuid5
 
-from streams.domain.errors import Poison
 from streams.domain.messages import Document
+from streams.domain.times import calendar, rfc3339
 from streams.domain.values import SECOND, FrameRef, Instant, Vector
 
 Scalar: TypeAlias = str | int | float | bool | None
@@ -18,7 +17,6 @@ PublicUrl: TypeAlias = Callable[[FrameRef], str | None]
 
 # Drawn once. Another value would give every object a second point beside its first.
 _NAMESPACE = UUID("8487b5d2-e7f5-406b-9e6f-1f4d0a77191a")
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def point_id(site: str, object_id: str) -> str:
@@ -65,20 +63,9 @@ def tombstone(object_id: str, revision: int, *, site: str) -> Payload:
     return {"object_id": object_id, "site": site, "version": revision, "deleted": True}
 
 
-def rfc3339(instant: Instant) -> str:
-    """The time in UTC, to the microsecond. Raises `Poison` outside the years 1 to 9999."""
-    return _calendar(instant).isoformat(timespec="microseconds").replace("+00:00", "Z")
-
-
-def instant(text: str) -> Instant:
-    """The time that an ISO 8601 text names, in UTC where it has no offset. Raises `ValueError` for anything else."""
-    parsed = datetime.fromisoformat(text)
-    return ((parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)) - _EPOCH) // timedelta(microseconds=1)
-
-
 def _start(start_time: Instant) -> Payload:
     """When it began, once for each way to ask: ranges (`start_time`, `start_ts` in seconds) and single values."""
-    began = _calendar(start_time)
+    began = calendar(start_time)
     return {
         "date": began.date().isoformat(),
         "hour": began.hour,
@@ -98,10 +85,3 @@ def _picture(name: str, ref: FrameRef | None, public_url: PublicUrl) -> Payload:
 
 def _model(vector: Vector | None) -> str | None:
     return None if vector is None else vector.model
-
-
-def _calendar(instant: Instant) -> datetime:
-    try:
-        return _EPOCH + timedelta(microseconds=instant)
-    except OverflowError as error:
-        raise Poison("bad time", f"{instant} µs is no time between the years 1 and 9999") from error

@@ -10,13 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from streams.domain.documents import instant, payload, point_id, rfc3339, tombstone
+from streams.domain.documents import payload, point_id, tombstone
 from streams.domain.errors import Poison
 from streams.domain.messages import Document
 from streams.domain.values import SECOND, FrameRef
 from tests.support.documents import NOON, document, picture, vector
-
-EARLIEST, LATEST = -62_135_596_800 * SECOND, 253_402_300_800 * SECOND - 1
 
 
 def published(ref: FrameRef) -> str:
@@ -117,18 +115,3 @@ def test_each_vectors_model_is_named():
 
 def test_a_tombstone_says_whose_it_is_and_since_when():
     assert tombstone("a", 9, site="home") == {"object_id": "a", "site": "home", "version": 9, "deleted": True}
-
-
-@given(st.integers(min_value=EARLIEST, max_value=LATEST))
-def test_times_survive_writing_and_reading(moment):
-    assert instant(rfc3339(moment)) == moment
-
-
-@pytest.mark.parametrize("text", ["2025-11-25T14:00:00+02:00", "2025-11-25T12:00:00Z", "2025-11-25T12:00"])
-def test_times_are_read_with_any_offset_and_are_utc_without(text):
-    assert instant(text) == NOON
-
-
-def test_what_is_no_time_is_refused():
-    with pytest.raises(ValueError, match="yesterday"):
-        instant("yesterday")
