@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import cv2
 import structlog
@@ -27,8 +27,9 @@ from streams.adapters.telemetry import Telemetry
 from streams.domain.agent import Agent
 from streams.domain.cameras import Camera
 from streams.domain.errors import Outage, Poison, SettingsError
-from streams.domain.messages import Message
+from streams.domain.messages import Document, Message
 from streams.domain.retention import Retention
+from streams.operations import installation
 from streams.operations.objects import find_object
 from streams.operations.topics import needed, unfit
 from streams.pipeline import pipeline
@@ -77,8 +78,8 @@ async def _work(settings: Settings, names: tuple[str, ...]) -> None:
         registry = stack.enter_context(Registry(settings.registry))
         catalogue, cameras = Catalogue(settings.kafka.prefix), CameraView()
         codec = Codec(catalogue, registry)
-        ports = await stack.enter_async_context(open_ports(settings, telemetry, on_outage=_wait))
-        desk.searching = Search(ports.index, ports.embedder)
+        ports = await stack.enter_async_context(open_ports(settings, telemetry, names, on_outage=_wait))
+        desk.open(ports)
         agents = agents_of(settings, ports, cameras, names)
         await asyncio.to_thread(_check_topics, settings, catalogue, agents)
         views = Broadcast(catalogue.topic_name(Camera), kafka=settings.kafka, codec=codec, apply=cameras.apply)
@@ -92,7 +93,8 @@ class Ports:
 
     pictures: Pictures
     embedder: Embedder | None
-    index: Index
+    index: Index | None
+    """None: no agent of this worker writes to it."""
 
 
 async def _wait(outage: Outage) -> None:
@@ -108,22 +110,30 @@ async def _give_up(outage: Outage) -> None:
 
 @asynccontextmanager
 async def open_ports(
-    settings: Settings, telemetry: Telemetry, *, on_outage: Callable[[Outage], Awaitable[None]]
+    settings: Settings,
+    telemetry: Telemetry,
+    names: Sequence[str] = (),
+    *,
+    on_outage: Callable[[Outage], Awaitable[None]],
 ) -> AsyncIterator[Ports]:
-    """Open store, models and index, in this order; an index that is down is asked again whenever `on_outage` returns.
+    """Open store, models and index, in this order, as far as the agents of these names (none: all) need them.
 
-    Raises `SettingsError` when one of them is set up wrongly or does not fit.
+    An index that is down is asked again whenever `on_outage` returns. Raises `SettingsError` when one of them is set up
+    wrongly or does not fit.
     """
+    wanted = [agent for agent in installation.agents(settings) if not names or agent.name in names]
     cv2.setNumThreads(1)  # pictures are worked on in parallel, each by one thread
     async with AsyncExitStack() as stack:
         threads = stack.enter_context(ThreadPoolExecutor(settings.worker.threads, thread_name_prefix="pictures"))
         pictures = StoredPictures(Store(settings.store), threads, max_pixels=settings.store.max_pixels)
         embedder = None
-        if settings.embedding.enabled:
+        if settings.embedding.enabled and any(agent.model for agent in wanted):
             opening = open_embedder(settings.embedding, settings.models, telemetry)
             embedder = await stack.enter_async_context(opening)
         space = Space(model=settings.embedding.model, dim=embedder.dim if embedder else 0)
-        index = await _index(stack, settings, space, pictures, on_outage)
+        index = None
+        if any(Document in agent.consumes for agent in wanted):
+            index = await _index(stack, settings, space, pictures, on_outage)
         yield Ports(pictures=pictures, embedder=embedder, index=index)
 
 
@@ -134,7 +144,7 @@ def agents_of(settings: Settings, ports: Ports, cameras: CameraView, names: Sequ
         pictures=ports.pictures,
         cameras=cameras,
         embedder=ports.embedder,
-        index=ports.index,
+        index=cast("Index", ports.index),  # where it is None, the agent that would write to it is left out below
         model=settings.embedding.model,
         collection=settings.index.collection,
         retention=Retention.of(objects=kept.objects, open_objects=kept.open_objects, ended=kept.ended),
@@ -146,7 +156,7 @@ def agents_of(settings: Settings, ports: Ports, cameras: CameraView, names: Sequ
 async def open_search(settings: Settings) -> AsyncIterator[Search]:
     """A search without a worker: opens the index and the models itself."""
     async with open_ports(settings, Telemetry(settings.worker.name), on_outage=_give_up) as ports:
-        yield Search(ports.index, ports.embedder)
+        yield Search(cast("Index", ports.index), ports.embedder)
 
 
 @dataclass(slots=True)
@@ -156,10 +166,15 @@ class _Desk:
     settings: Settings
     readers: Executor
     searching: Search | None = None
+    excuse: str = "it is still starting"
+
+    def open(self, ports: Ports) -> None:
+        self.excuse = "it does not run the index agent: ask a worker that does"
+        self.searching = Search(ports.index, ports.embedder) if ports.index else None
 
     async def search(self, parameters: Parameters) -> list[Hit]:
         if self.searching is None:
-            raise Outage("worker", "it is still starting", retry_after=AGAIN_SECONDS)
+            raise Outage("worker", self.excuse, retry_after=AGAIN_SECONDS)
         return await self.searching.answer(parameters)
 
     async def find_object(self, object_id: str) -> Message:
