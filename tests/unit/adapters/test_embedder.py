@@ -1,7 +1,6 @@
 """The embedder binds to any CLIP-shaped pair of graphs, shares batches where that is safe, and refuses the rest."""
 
 import asyncio
-import threading
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -281,19 +280,3 @@ async def test_what_waits_at_the_end_is_answered(opened, stack) -> None:
     assert (await waiting).shape == (4,)
     with pytest.raises(RuntimeError, match="closed"):
         await embedder.embed_text("a car")
-
-
-async def test_a_failed_start_leaves_no_thread_behind(opened, tmp_path) -> None:
-    (tmp_path / "broken.onnx").write_bytes(b"junk")
-
-    with pytest.raises(SettingsError):
-        await opened(text_model="broken.onnx")
-
-    await asyncio.to_thread(until_ended, "model-")
-
-
-def until_ended(name: str) -> None:
-    for thread in threading.enumerate():
-        if thread.name.startswith(name):
-            thread.join(5)
-            assert not thread.is_alive()

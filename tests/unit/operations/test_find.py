@@ -78,6 +78,12 @@ async def test_a_worker_at_its_address_answers(tmp_path, worker):
     assert [(hit.object_id, hit.score) for hit in hits] == [("a", 1.0), ("b", 0.0)]
 
 
+async def test_a_proxy_for_the_outside_world_is_not_asked(tmp_path, worker, monkeypatch):
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+    settings = settings_in(tmp_path, port=int(worker.rsplit(":", 1)[1]))
+    assert await find(settings, SearchRequest(like="a"), opener=never)
+
+
 async def test_a_worker_at_any_port_is_found_by_what_it_left_in_its_folder(tmp_path, worker):
     with announced(tmp_path / "worker", "test", worker):
         [hit] = await find(settings_in(tmp_path), SearchRequest(like="a"), opener=never)

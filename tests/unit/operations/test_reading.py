@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from itertools import islice
 
 import pytest
+from confluent_kafka import KafkaError
 
 from streams.domain.errors import Outage, SettingsError
 from streams.operations import lags, reading
@@ -52,6 +54,32 @@ def test_every_partition_is_read_to_its_end(broker, kafka):
     records = list(whole(kafka, "many"))
     assert sorted(int(record.key or b"") for record in records) == list(range(40))
     assert len({record.partition for record in records}) > 1
+
+
+@dataclass(frozen=True)
+class Word:
+    """What the client hands out at the end of a partition, or a record without content."""
+
+    offset_: int
+    code: int | None = None
+
+    def partition(self) -> int:
+        return 0
+
+    def offset(self) -> int:
+        return self.offset_
+
+    def error(self) -> KafkaError | None:
+        return None if self.code is None else KafkaError(self.code)
+
+
+def test_a_partition_whose_last_offsets_hold_no_record_ends_too():
+    """Compacted away, or the marker of a transaction."""
+    unread = reading._Unread({0: (0, 3)})
+    assert unread.take(Word(0))
+    assert unread
+    assert not unread.take(Word(3, KafkaError._PARTITION_EOF))
+    assert not unread
 
 
 def test_progress_ends_with_everything(broker, kafka):
