@@ -32,7 +32,7 @@ from streams.domain.retention import Retention
 from streams.operations import installation
 from streams.operations.objects import find_object
 from streams.operations.topics import needed, unfit
-from streams.pipeline import pipeline
+from streams.pipeline import needs_pictures, needs_pictures_without_vectors, pipeline
 from streams.ports import Embedder, Hit, Index, Pictures
 from streams.runtime.broadcast import Broadcast
 from streams.runtime.views import CameraView
@@ -76,7 +76,7 @@ async def _work(settings: Settings, names: tuple[str, ...]) -> None:
         url = await stack.enter_async_context(serve(settings.worker, answers))
         log.info("health, metrics and search", url=url)
         registry = stack.enter_context(Registry(settings.registry))
-        catalogue, cameras = Catalogue(settings.kafka.prefix), CameraView()
+        catalogue, cameras = Catalogue(settings.kafka.prefix), CameraView(_needs_pictures(settings))
         codec = Codec(catalogue, registry)
         ports = await stack.enter_async_context(open_ports(settings, telemetry, names, on_outage=_wait))
         desk.open(ports)
@@ -147,9 +147,15 @@ def agents_of(settings: Settings, ports: Ports, cameras: CameraView, names: Sequ
         index=cast("Index", ports.index),  # where it is None, the agent that would write to it is left out below
         model=settings.embedding.model,
         collection=settings.index.collection,
+        wants_thumbnails=_needs_pictures(settings),
         retention=Retention.of(objects=kept.objects, open_objects=kept.open_objects, ended=kept.ended),
     )
     return [agent for agent in every if not names or agent.name in names]
+
+
+def _needs_pictures(settings: Settings) -> Callable[[Camera], bool]:
+    """By the settings, not by the ports: who tracks may run without the models."""
+    return needs_pictures if settings.embedding.enabled else needs_pictures_without_vectors
 
 
 @asynccontextmanager

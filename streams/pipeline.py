@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, cast
 
 from streams.agents.embed import embed
@@ -17,6 +18,16 @@ from streams.ports import Cameras, Embedder, Index, Pictures
 from streams.recognisers import RECOGNISERS, Recogniser
 
 
+def needs_pictures(camera: Camera) -> bool:
+    """Whether anything on this camera looks at thumbnails, where vectors are made of them."""
+    return camera.semantic_search.enabled or needs_pictures_without_vectors(camera)
+
+
+def needs_pictures_without_vectors(camera: Camera) -> bool:
+    """The same where embedding is off for the whole installation."""
+    return camera.genai.enabled
+
+
 def pipeline(
     *,
     pictures: Pictures,
@@ -26,6 +37,7 @@ def pipeline(
     model: str,
     collection: str,
     retention: Retention,
+    wants_thumbnails: Callable[[Camera], bool] = needs_pictures,
     recognisers: tuple[Recogniser, ...] = RECOGNISERS,
 ) -> tuple[Agent[Any], ...]:
     """Every agent of an installation.
@@ -33,9 +45,6 @@ def pipeline(
     `embedder` is None where embedding is off: objects are kept and found by filters then. `model` names the embedding
     model's topic, `collection` the collection that `index` writes to.
     """
-
-    def wants_thumbnails(camera: Camera) -> bool:
-        return (embedder is not None and camera.semantic_search.enabled) or camera.genai.enabled
 
     def wants_crop(camera: Camera, event: Event) -> bool:
         return any(recogniser.wants(camera, event) for recogniser in recognisers)

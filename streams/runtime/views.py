@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import structlog
 
 from streams.domain.cameras import Camera
@@ -11,16 +13,17 @@ log = structlog.get_logger(__name__)
 
 
 class CameraView:
-    """The topic `cameras` as `ports.Cameras`."""
+    """The topic `cameras` as `ports.Cameras`; it says of which cameras no pictures are cut."""
 
-    def __init__(self) -> None:
+    def __init__(self, needs_pictures: Callable[[Camera], bool]) -> None:
+        self._needs_pictures = needs_pictures
         self._cameras: dict[str, Camera | None] = {}
 
     def apply(self, message: Message) -> None:
         match message:
             case Camera(name=name):
                 self._cameras[name] = message
-                if not message.semantic_search.enabled and not message.genai.enabled:
+                if not self._needs_pictures(message):
                     log.info("no pictures are cut for this camera: nothing on it needs them", camera=name)
             case Tombstone(name=name):
                 self._cameras[name] = None

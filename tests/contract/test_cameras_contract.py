@@ -9,6 +9,7 @@ import pytest
 
 from streams.domain.cameras import Camera, Descriptions, SemanticSearch
 from streams.domain.messages import Tombstone
+from streams.pipeline import needs_pictures
 from streams.ports import Cameras
 from streams.runtime.views import CameraView
 from tests.support.fake_cameras import FakeCameras
@@ -22,7 +23,7 @@ class World:
 
 
 def view() -> World:
-    made = CameraView()
+    made = CameraView(needs_pictures)
     return World(cameras=made, put=made.apply, remove=lambda name: made.apply(Tombstone(of=Camera, name=name)))
 
 

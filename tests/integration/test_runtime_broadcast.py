@@ -11,6 +11,7 @@ from streams.domain.agent import Agent, Step
 from streams.domain.cameras import Camera
 from streams.domain.messages import Message, Tombstone
 from streams.domain.values import Instant
+from streams.pipeline import needs_pictures
 from streams.runtime.broadcast import Broadcast
 from streams.runtime.views import CameraView
 from tests.support.services import Services
@@ -23,7 +24,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 async def test_agents_start_with_the_whole_topic_and_see_what_comes_later(
     services: Services, prefix: str, tmp_path: Path
 ) -> None:
-    view, seen = CameraView(), list[tuple[int, Camera | None]]()
+    view, seen = CameraView(needs_pictures), list[tuple[int, Camera | None]]()
 
     async def handle(state: None, message: Message, at: Instant) -> Step[Any]:
         del state, message, at

@@ -24,7 +24,7 @@ from streams.adapters.store import Store
 from streams.adapters.telemetry import Telemetry
 from streams.domain.cameras import Camera
 from streams.domain.values import Instant
-from streams.pipeline import pipeline
+from streams.pipeline import needs_pictures, pipeline
 from streams.ports import Floats, Image
 from streams.runtime import runner
 from streams.runtime.broadcast import Broadcast
@@ -74,7 +74,7 @@ class CarelessLedger(Ledger):
 async def run(settings: Settings, hold: Path | None) -> None:
     catalogue, store = Catalogue(settings.kafka.prefix), Store(settings.store)
     registry = Registry(settings.registry)
-    codec, view = Codec(catalogue, registry), CameraView()
+    codec, view = Codec(catalogue, registry), CameraView(needs_pictures)
     space = Space(model=MODEL, dim=FakeEmbedder().dim)
     with ThreadPoolExecutor(2) as threads:
         pictures = StoredPictures(store, threads, max_pixels=settings.store.max_pixels)

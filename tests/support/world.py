@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TypeVar
 
 from streams.domain.messages import Message
-from streams.pipeline import pipeline
+from streams.pipeline import needs_pictures, needs_pictures_without_vectors, pipeline
 from streams.recognisers import RECOGNISERS, Recogniser
 from streams.runtime.loopback import Loopback
 from tests.support.builders import RETENTION, frame
@@ -35,6 +35,7 @@ class World:
             model="mini",
             collection="objects",
             retention=RETENTION,
+            wants_thumbnails=needs_pictures if embedding else needs_pictures_without_vectors,
             recognisers=recognisers,
         )
         self.loop = Loopback(agents, deliveries=deliveries)
