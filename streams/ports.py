@@ -1,4 +1,4 @@
-"""The few verbs that agents need from the outside world. Each has an in-memory twin in `tests/support/fakes.py`."""
+"""The few verbs that agents need from the outside world. Each has an in-memory twin (`tests/support/fake_*.py`)."""
 
 from __future__ import annotations
 

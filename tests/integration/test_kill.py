@@ -24,7 +24,7 @@ from tests.support.soak import Outcome, Script, Sent, left_behind, undisturbed
 FEED_SECONDS = 25.0
 
 
-def script(site: Site, *, objects: int = 150, updates: int = 8, seed: int = 1) -> list[Sent]:
+def script(site: Site, *, objects: int = 150, updates: int = 9, seed: int = 1) -> list[Sent]:
     now = time.time_ns() // 1_000_000 * 1000  # Kafka keeps milliseconds
     lives = Script(
         seed=seed,

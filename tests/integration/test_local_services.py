@@ -144,7 +144,7 @@ def test_what_was_started_outlives_the_command_and_an_interrupted_start_leaves_n
         up.communicate(timeout=60)
     assert up.returncode != 0
     assert states(LocalServices(tmp_path)) == ("stopped", "stopped")
-    assert not [process for process in javas() if str(tmp_path) in " ".join(process.cmdline())]
+    assert not running_in(tmp_path)
 
     subprocess.run([*command, "up", *where], cwd=ROOT, check=True, capture_output=True)
     try:
@@ -160,8 +160,12 @@ def test_a_test_run_that_joins_others_leaves_them_their_services(services: Servi
     assert httpx.get(f"{services.registry_url}/subjects").is_success
 
 
-def javas() -> list[psutil.Process]:
-    return [process for process in psutil.process_iter() if "java" in process.name()]
+def running_in(folder: Path) -> list[psutil.Process]:
+    """Processes that name the folder; one that has ended and that nobody has asked about yet has no command line."""
+    there = psutil.process_iter(["name", "cmdline"])
+    return [
+        each for each in there if each.info["name"] == "java" and str(folder) in " ".join(each.info["cmdline"] or ())
+    ]
 
 
 def listening(service: ServiceStatus) -> set[str]:
