@@ -104,7 +104,7 @@ def test_commands_at_the_same_time_start_each_service_once(local, tmp_path):
     with ThreadPoolExecutor() as pool:
         one, two = pool.map(lambda services: services.up(), others)
     assert one == two
-    assert sum(str(tmp_path) in " ".join(process.cmdline()) for process in javas()) == 2
+    assert len(running_in(tmp_path)) == 2
     pids = [service.pid for service in local.status()]
     told: list[str] = []
     assert local.up(told.append) == one
