@@ -4,6 +4,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
+# Many short processes run the same modules: they are compiled once, whatever the surroundings say.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
 .PHONY: help demo test check format docs lock clean
 
@@ -22,7 +25,7 @@ check: $(READY) ## format, lint, types, layers, dependencies and the fast tests 
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/deptry .
-	$(BIN)/pytest -q -n auto -m "not integration"
+	$(BIN)/pytest -q -n 3 -m "not integration"
 
 format: $(READY) ## put the code into shape
 	$(BIN)/ruff check -q --fix .
