@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 
 from streams.domain.values import (
@@ -26,18 +27,18 @@ from streams.domain.values import (
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Message:
+class Message(ABC):
     """What travels on a topic: one record class per topic."""
 
     @property
+    @abstractmethod
     def key(self) -> str:
         """The record's key: messages of one key are handled strictly in order."""
-        raise NotImplementedError
 
     @property
+    @abstractmethod
     def time(self) -> Instant:
         """When it happened (event time, not processing time)."""
-        raise NotImplementedError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
