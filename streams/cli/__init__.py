@@ -32,7 +32,7 @@ COMMANDS: Mapping[str, str] = {
     "schemas": "Register and verify the schemas.",
     "topology": "Print the graph of agents and topics, as Mermaid.",
     "status": "Show how things stand, and what to do.",
-    "dead-letters": "List and show the messages that could not be processed.",
+    "dead-letters": "List, show, replay and discard the messages that could not be processed.",
     "cameras": "List, set and remove the settings of cameras.",
     "config": "Show and check the settings.",
     "local": "Run the broker and the registry of one machine.",

@@ -57,3 +57,9 @@ def attempt_of(headers: Headers) -> int:
     """How many times this record was tried, this time included: a replayed dead letter carries its count."""
     tried = dict(headers).get("dlt.attempt", b"0")
     return int(tried) + 1 if tried.isdigit() else 1
+
+
+def is_for_another(headers: Headers, agent: str) -> bool:
+    """Whether this is a replayed dead letter of another agent, which alone has not seen it."""
+    told = dict(headers)
+    return "dlt.replay" in told and told.get("dlt.agent") != agent.encode()

@@ -20,7 +20,7 @@ from streams.runtime.envelope import NEVER, Envelope, topic_id
 from streams.runtime.handling import Handler, Turn
 from streams.runtime.lanes import Lane
 from streams.runtime.ledger import Slot
-from streams.runtime.records import Incoming, Outgoing
+from streams.runtime.records import Incoming, Outgoing, is_for_another
 from streams.runtime.states import States
 
 log = structlog.get_logger(__name__)
@@ -112,7 +112,8 @@ class LaneWork(Generic[S]):
     async def _refuse(self, lane: Lane[Job], poison: Poison) -> None:
         """Bury what came: the key's state cannot be read (a newer release wrote it), and stays as it is."""
         jobs = list(lane.jobs)[:RUN_LENGTH]
-        letters = [self._handler.bury(job.record, poison.reason, poison) for job in jobs if isinstance(job, Arrival)]
+        records = [job.record for job in jobs if isinstance(job, Arrival) and self._concerns(job.record)]
+        letters = [self._handler.bury(record, poison.reason, poison) for record in records]
         if letters:
             await self._committer.commit(Commit(lane.key, lane.partition, letters, write=False, record=None, time=0))
         self._take_off(lane, jobs)
@@ -126,14 +127,17 @@ class LaneWork(Generic[S]):
         match job:
             case Arrival(record, slot):
                 topic = topic_id(record.topic)
-                if slot.offset <= run.envelope.applied.get(topic, -1):
-                    return  # applied before a crash or a rebalance, not committed then
+                if slot.offset <= run.envelope.applied.get(topic, -1) or not self._concerns(record):
+                    return  # applied before a crash or a rebalance, not committed then; or replayed for another agent
                 turn = await self._patiently(lane, run, record)
                 run.envelope.applied[topic] = slot.offset
                 run.time = max(run.time, record.time)
                 run.take(turn)
             case Expiry(now=now):
                 await self._expire(lane, run, now)
+
+    def _concerns(self, record: Incoming) -> bool:
+        return not is_for_another(record.headers, self._meter.name)
 
     async def _expire(self, lane: Lane[Job], run: Run[S], now: Instant) -> None:
         envelope, run.time = run.envelope, max(run.time, now)

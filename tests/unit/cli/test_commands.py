@@ -89,6 +89,56 @@ def test_a_dead_letter_that_is_not_there_is_one_clear_line(run):
     assert (told.exit_code, told.stderr) == (1, "error: no dead letter 9-9; see: nvr-streams dead-letters list\n")
 
 
+@pytest.fixture
+def apart():
+    """Dead letters that a test may settle: one that can go back, and the expiry of a state, which cannot."""
+    with mock_broker() as running:
+        bury(running, "track", "undecodable", 1_600_000_000_000)
+        record = Incoming("nvr-settle-state-changelog", 2, -1, b"k2", b"state", (), 1_700_000_000_000_000)
+        out = dead_letter(record, topic="nvr-dead-letters", agent="settle", reason="bug", error=ValueError("oops"))
+        running.put(out.topic, out.key, out.value, headers=dict(out.headers))
+        running.put("nvr-events", b"k0", b"")
+        yield running
+
+
+@pytest.fixture
+def settling(run, apart):
+    def running(*args: str):
+        return run("dead-letters", *args, NVR_STREAMS__KAFKA__BOOTSTRAP=apart.bootstrap)
+
+    return running
+
+
+def test_a_replay_says_first_what_will_happen_and_asks(settling):
+    told = settling("replay")
+    assert told.exit_code == 1
+    assert "1 x track: undecodable\nPut 1 message back, each for its agent alone? [y/N]" in told.stderr
+    assert len(json.loads(settling("list", "--json").stdout)) == 2
+
+
+def test_what_cannot_be_replayed_is_told_and_stays(settling):
+    done = settling("replay", "--yes", "--json")
+    told = json.loads(done.stdout)
+    assert (len(told["replayed"]), [why[:20] for why in told["left"].values()]) == (1, ["no message failed bu"])
+    (left,) = json.loads(settling("list", "--json").stdout)
+    assert left["agent"] == "settle"
+    assert f"{left['id']} stays: no message failed" in done.stderr
+
+
+def test_what_was_settled_is_listed_on_demand_and_never_settled_again(settling):
+    (track,) = json.loads(settling("list", "--agent", "track", "--json").stdout)
+    assert settling("discard", track["id"], "--yes").stderr == "1 x track: undecodable\n1 message discarded\n"
+    again = settling("replay", track["id"], "--yes")
+    assert (again.exit_code, again.stderr) == (0, "nothing is replayed: no such dead letter is open\n")
+    lines = settling("list", "--all", "--agent", "track").stdout.splitlines()
+    assert [line.split()[-1] for line in lines] == ["settled", "discarded"]
+    assert "discarded" in settling("show", track["id"]).stdout
+
+
+def test_to_discard_is_asked_for_too(settling):
+    assert "Give 2 messages up? [y/N]" in settling("discard").stderr
+
+
 # ---- cameras
 
 

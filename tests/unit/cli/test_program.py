@@ -146,6 +146,8 @@ def test_local_needs_no_settings(broken):
         ["tail", "events", "--once"],
         ["dead-letters", "list"],
         ["dead-letters", "show", "0-0"],
+        ["dead-letters", "replay"],
+        ["dead-letters", "discard", "--yes"],
         ["cameras", "list"],
         ["cameras", "remove", "porch"],
     ],

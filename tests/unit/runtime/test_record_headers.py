@@ -5,7 +5,15 @@ from __future__ import annotations
 import pytest
 
 from streams.domain.errors import Poison
-from streams.runtime.records import MESSAGE_CHARACTERS, TRACEBACK_CHARACTERS, Headers, Incoming, attempt_of, dead_letter
+from streams.runtime.records import (
+    MESSAGE_CHARACTERS,
+    TRACEBACK_CHARACTERS,
+    Headers,
+    Incoming,
+    attempt_of,
+    dead_letter,
+    is_for_another,
+)
 
 RECORD = Incoming(
     "nvr-events", 3, 17, b"\xffkey", b"\x00\x01value", (("twice", b"1"), ("twice", b"2")), 1_764_000_000_000
@@ -63,3 +71,17 @@ def test_the_words_about_a_failure_are_bounded() -> None:
 )
 def test_an_attempt_is_counted_on_where_it_is_a_number(headers: Headers, attempt: int) -> None:
     assert attempt_of(headers) == attempt
+
+
+@pytest.mark.parametrize(
+    ("headers", "passed_over"),
+    [
+        ((), False),
+        ((("dlt.agent", b"settle"),), False),
+        ((("dlt.agent", b"track"), ("dlt.replay", b"x-0-0")), False),
+        ((("dlt.agent", b"settle"), ("dlt.replay", b"x-0-0")), True),
+        ((("dlt.replay", b"x-0-0"),), True),
+    ],
+)
+def test_only_what_is_replayed_for_another_agent_is_passed_over(headers: Headers, *, passed_over: bool) -> None:
+    assert is_for_another(headers, "track") is passed_over

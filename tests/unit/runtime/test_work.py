@@ -23,7 +23,7 @@ from streams.runtime.envelope import NEVER, Envelope, topic_id
 from streams.runtime.handling import Handler
 from streams.runtime.lanes import Lane, Lanes
 from streams.runtime.ledger import Partition, Slot
-from streams.runtime.records import Incoming
+from streams.runtime.records import Headers, Incoming
 from streams.runtime.states import States
 from streams.runtime.work import Arrival, Expiry, Job, LaneWork
 from tests.support.builders import OBJECT, RETENTION, at, sighting
@@ -90,11 +90,11 @@ class Bench:
             meter=meter,
         )
 
-    async def sees(self, message: Message, offset: int | None = None) -> None:
+    async def sees(self, message: Message, offset: int | None = None, headers: Headers = ()) -> None:
         value = await self.codec.encode(SIGHTINGS, message)
         self.offset = self.offset + 1 if offset is None else offset
         slot = Slot(TP(SIGHTINGS, 0), self.offset, self.partition)
-        record = Incoming(SIGHTINGS, 0, self.offset, KEY, value, (), message.time)
+        record = Incoming(SIGHTINGS, 0, self.offset, KEY, value, headers, message.time)
         self.lanes.add(KEY, 0, Arrival(record, slot))
 
     def expires(self, now: Instant) -> None:
@@ -334,3 +334,32 @@ def test_a_lane_belongs_to_its_lanes_only_while_it_runs() -> None:
     refuse: Callable[[BaseException], None] = [].append
     lanes = Lanes(work, refuse, width=1)
     assert not lanes.is_current(Lane(b"key", 0))
+
+
+def replay_for(agent: str) -> Headers:
+    return (("dlt.agent", agent.encode()), ("dlt.attempt", b"1"), ("dlt.replay", b"nvr-dead-letters-0-0"))
+
+
+async def test_a_dead_letter_replayed_for_another_agent_is_passed_over_and_finished() -> None:
+    async with Bench() as bench:
+        await bench.sees(sighting(0), headers=replay_for("sweep"))
+        await bench.settled()
+        assert (bench.broker.sent, bench.store.values) == ([], {})
+        assert len(bench.finished) == 1
+
+
+async def test_a_dead_letter_replayed_for_this_agent_is_handled() -> None:
+    async with Bench() as bench:
+        await bench.sees(sighting(0), headers=replay_for("settle"))
+        await bench.settled()
+        assert bench.envelope.applied == {topic_id(SIGHTINGS): 1}
+
+
+async def test_among_messages_that_cannot_be_handled_another_agents_replay_is_not_buried() -> None:
+    async with Bench() as bench:
+        bench.store.values[KEY] = Envelope(b"\x07Settled\x63 of a newer release", NEVER, {}).dump()
+        await bench.sees(sighting(0))
+        await bench.sees(sighting(1), headers=replay_for("sweep"))
+        await bench.settled()
+        assert bench.broker.topics() == ["nvr-dead-letters"]
+        assert len(bench.finished) == 2
