@@ -67,6 +67,10 @@ class Lanes(Generic[J]):
             async with room:
                 while lane.jobs and self.open:
                     await self._work(lane)
+        except (asyncio.CancelledError, SystemExit) as error:
+            if self.open and self.is_current(lane):  # nobody cut it off: its jobs would wait for ever, unnoticed
+                raise RuntimeError(f"the lane of {lane.key!r} was ended from within") from error
+            raise
         finally:  # when cut off, nothing of what is dropped was finished in the ledger
             if self.is_current(lane):
                 del self._lanes[lane.partition, lane.key]

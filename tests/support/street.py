@@ -26,7 +26,7 @@ WIDTH: Final = 1280
 HEIGHT: Final = 720
 
 
-class _Everything:
+class Everything:
     """A recogniser that looks at every crop."""
 
     def wants(self, camera: Camera, event: Event) -> bool:
@@ -49,7 +49,7 @@ class Street:
             model="mini",
             collection="objects",
             retention=RETENTION,
-            recognisers=(_Everything(),),
+            recognisers=(Everything(),),
         )
         self.loop = Loopback(agents)
 
