@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from confluent_kafka import KafkaError, Message, Producer
+from confluent_kafka import KafkaError, KafkaException, Message, Producer
 
 from streams.adapters.catalogue import Catalogue
 from streams.adapters.kafka import producer_config
@@ -18,10 +18,10 @@ from streams.operations.installation import agents
 from streams.operations.reading import Headers, Record, whole
 from streams.settings import Kafka, Settings
 
-AT_A_TIME = 500
+AT_A_TIME = 100
 """Dead letters that are acknowledged, then marked, together: what a failure leaves half done is no more than that."""
 
-PATIENCE_SECONDS = 30
+PATIENCE_SECONDS = 30.0
 """How long the brokers have to acknowledge a record."""
 
 LARGEST_BYTES = 2_097_152
@@ -86,8 +86,13 @@ def settle(settings: Settings, letters: Sequence[DeadLetter], fate: Fate) -> Non
             failures = _write(producer, [replayed(each, topic) for each in some]) if fate is Fate.REPLAYED else {}
             done = [each for number, each in enumerate(some) if number not in failures]
             unmarked = _write(producer, [mark(each, topic, fate) for each in done])
-            if reasons := [*failures.values(), *unmarked.values()]:
-                raise Outage("kafka", f"{len(reasons)} records were not acknowledged: {reasons[0]}")
+            _raise_first([(some[number], why) for number, why in failures.items()])
+            _raise_first([(done[number], why) for number, why in unmarked.items()])
+
+
+def _raise_first(failures: Sequence[tuple[DeadLetter, str]]) -> None:
+    for letter, why in failures[:1]:
+        raise Outage("kafka", f"not acknowledged: {len(failures)}, the first for dead letter {letter.id}: {why}")
 
 
 def replayed(letter: DeadLetter, dead_letters: str) -> Put:
@@ -118,7 +123,7 @@ def _producer(kafka: Kafka) -> Producer:
     return Producer(
         {
             **producer_config(kafka),
-            "message.timeout.ms": PATIENCE_SECONDS * 1000,
+            "message.timeout.ms": round(PATIENCE_SECONDS * 1000),
             "message.max.bytes": LARGEST_BYTES,
             "log_level": 0,
         }
@@ -129,15 +134,18 @@ def _write(producer: Producer, records: Iterable[Put]) -> dict[int, str]:
     """Write, and wait for every acknowledgement; what was not acknowledged, by its place among the records, and why."""
     failures: dict[int, str] = {}
     for number, each in enumerate(records):
-        producer.produce(
-            each.topic,
-            key=each.key,
-            value=each.value,
-            partition=each.partition,
-            headers=list(each.headers),
-            timestamp=each.time_ms or 0,
-            on_delivery=partial(_delivered, failures, number),
-        )
+        try:
+            producer.produce(
+                each.topic,
+                key=each.key,
+                value=each.value,
+                partition=each.partition,
+                headers=list(each.headers),
+                timestamp=each.time_ms or 0,
+                on_delivery=partial(_delivered, failures, number),
+            )
+        except KafkaException as error:  # what the client itself knows to be impossible, such as a partition
+            failures[number] = error.args[0].str()
     while len(producer):
         producer.flush(_POLL_SECONDS)
     return failures

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from streams.domain.errors import Outage
 from streams.operations.dead_letter_settling import mark, obstacles, outdated, replayed, settle
 from streams.operations.dead_letters import DeadLetter, Fate, Wanted, choose_letters, find_letter, list_letters
 from streams.operations.reading import Record, whole
@@ -53,6 +54,10 @@ def bury(broker, offset: int = 17, *, agent="track", topic="nvr-events", key=b"k
 
 def lying(offset: int, value: bytes, *, partition: int = 2, key: bytes = b"k\xff") -> Record:
     return Record(topic="t", partition=partition, offset=offset, time=0, key=key, value=value, headers=())
+
+
+def out_of_reach(settings: Settings) -> Settings:
+    return settings.model_copy(update={"kafka": settings.kafka.model_copy(update={"bootstrap": "127.0.0.1:9"})})
 
 
 # ---- the records that are written
@@ -156,6 +161,23 @@ def test_a_replay_writes_every_record_once_in_the_order_in_which_they_lay(broker
     assert [record.value for record in written] == [b"value 17", b"value 19", b"value 21"]
     assert {(record.partition, record.time) for record in written} == {(2, TIME_MS * 1000)}
     assert all(("mine", b"kept") in record.headers for record in written)
+
+
+def test_what_cannot_be_put_back_is_told_and_stays_open_and_its_neighbours_are_settled(broker, settings):
+    bury(broker, 17)
+    bury(broker, 18, partition=99)
+    bury(broker, 19)
+    impossible = choose_letters(settings, Wanted())[-1]
+    with pytest.raises(Outage, match=f"kafka: not acknowledged: 1, the first for dead letter {impossible.id}: "):
+        settle(settings, choose_letters(settings, Wanted()), Fate.REPLAYED)
+    assert choose_letters(settings, Wanted()) == [impossible]
+    assert [record.value for record in whole(settings.kafka, "nvr-events")][-2:] == [b"value 17", b"value 19"]
+
+
+def test_a_broker_that_went_away_is_an_outage(settings, monkeypatch):
+    monkeypatch.setattr("streams.operations.dead_letter_settling.PATIENCE_SECONDS", 0.3)
+    with pytest.raises(Outage, match="not acknowledged: 1, the first for dead letter 1-4"):
+        settle(out_of_reach(settings), [LETTER], Fate.REPLAYED)
 
 
 def test_to_discard_writes_nothing_on_the_original_topic(broker, settings):
