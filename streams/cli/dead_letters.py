@@ -153,7 +153,7 @@ def _chosen(settings: Settings, wanted: Wanted) -> list[DeadLetter]:
 def _settle(settings: Settings, letters: list[DeadLetter], fate: Fate, question: str, *, yes: bool) -> None:
     """Say what will happen, ask, and do it."""
     if not letters:
-        typer.echo(f"nothing is {fate}: no such dead letter is open", err=True)
+        typer.echo(f"nothing to be {fate}", err=True)
         return
     _count(letters)
     messages = f"{len(letters)} message{'s' if len(letters) > 1 else ''}"

@@ -163,7 +163,7 @@ def test_the_record_goes_back_as_it_was(told: Told) -> None:
 
 
 def test_what_was_replayed_is_not_replayed_again(told: Told) -> None:
-    assert "nothing is replayed" in told.again
+    assert "nothing to be replayed" in told.again
     assert sum("dlt.replay" in dict(each.headers) for each in told.events) == 1
 
 

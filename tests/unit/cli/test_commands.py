@@ -129,7 +129,7 @@ def test_what_was_settled_is_listed_on_demand_and_never_settled_again(settling):
     (track,) = json.loads(settling("list", "--agent", "track", "--json").stdout)
     assert settling("discard", track["id"], "--yes").stderr == "1 x track: undecodable\n1 message discarded\n"
     again = settling("replay", track["id"], "--yes")
-    assert (again.exit_code, again.stderr) == (0, "nothing is replayed: no such dead letter is open\n")
+    assert (again.exit_code, again.stderr) == (0, "nothing to be replayed\n")
     lines = settling("list", "--all", "--agent", "track").stdout.splitlines()
     assert [line.split()[-1] for line in lines] == ["settled", "discarded"]
     assert "discarded" in settling("show", track["id"]).stdout
