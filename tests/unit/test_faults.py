@@ -301,11 +301,11 @@ async def test_a_deadline_of_a_part_of_a_second_holds_to_the_microsecond(patienc
     """F49: times cut to whole seconds made 2 of 3. All times are whole microseconds from settings to state."""
     retention = Retention.of(objects=timedelta(1), open_objects=patience, ended=timedelta(1))
     loop = Loopback([tracker(FakePictures(), retention)])
-    heard = at(1.7)
+    over = at(1.7) + patience // timedelta(microseconds=1)
     await loop.send(event(1.7, frame=None))
-    await loop.advance(heard + retention.open_objects - 1)
+    await loop.advance(over - 1)
     assert isinstance(loop.state("track", OBJECT), Tracking)
-    await loop.advance(heard + patience // timedelta(microseconds=1))
+    await loop.advance(over)
     assert isinstance(loop.state("track", OBJECT), Ended)
 
 

@@ -166,3 +166,39 @@ async def test_a_lane_that_dies_is_told() -> None:
     lanes.add(b"key", 0, 1)
     await asyncio.sleep(0.01)
     assert [str(error) for error in told] == ["key"]
+
+
+async def test_a_lane_that_is_ended_from_within_is_told_as_its_jobs_would_wait_for_ever() -> None:
+    told: list[BaseException] = []
+
+    async def work(lane: Lane[int]) -> None:
+        raise asyncio.CancelledError(lane.key)
+
+    lanes = Lanes(work, told.append, width=1)
+    lanes.open = True
+    lanes.add(b"key", 0, 1)
+    await asyncio.sleep(0.01)
+    assert [str(error) for error in told] == ["the lane of b'key' was ended from within"]
+
+
+async def test_a_lane_that_was_cut_off_and_ends_after_its_partition_came_back_is_no_fault() -> None:
+    told: list[BaseException] = []
+    late = asyncio.Event()
+
+    async def work(lane: Lane[int]) -> None:
+        try:
+            await asyncio.sleep(60)
+        finally:
+            await late.wait()
+            lane.jobs.popleft()
+
+    lanes = Lanes(work, told.append, width=1)
+    lanes.open = True
+    lanes.add(b"key", 0, 1)
+    await asyncio.sleep(0)
+    closing = asyncio.create_task(lanes.close(grace=0))
+    await asyncio.sleep(0.01)
+    lanes.open = True
+    late.set()
+    assert await closing == 1
+    assert told == []
