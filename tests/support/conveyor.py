@@ -116,7 +116,7 @@ class Conveyor:
         """Everything that was taken is finished."""
         await self.until(lambda: not self._lanes.held)
 
-    async def until(self, reached: Callable[[], object], seconds: float = 5) -> None:
+    async def until(self, reached: Callable[[], object], seconds: float = 20) -> None:
         """Raises `TimeoutError` when it does not come to that."""
         async with asyncio.timeout(seconds):
             while not reached():  # noqa: ASYNC110 -- lanes, brokers and servers tell nobody
