@@ -81,7 +81,7 @@ async def _work(settings: Settings, names: tuple[str, ...]) -> None:
         ports = await stack.enter_async_context(open_ports(settings, telemetry, names, on_outage=_wait))
         desk.open(ports)
         agents = agents_of(settings, ports, cameras, names)
-        await asyncio.to_thread(_check_topics, settings, catalogue, agents)
+        await _check_topics(settings, catalogue, agents)
         views = Broadcast(catalogue.topic_name(Camera), kafka=settings.kafka, codec=codec, apply=cameras.apply)
         worker = Worker(settings, agents, broadcasts=[views], codec=codec, catalogue=catalogue, telemetry=telemetry)
         await worker.run()
@@ -203,7 +203,15 @@ async def _index(
             await on_outage(outage)
 
 
-def _check_topics(settings: Settings, catalogue: Catalogue, agents: Sequence[Agent[Any]]) -> None:
+async def _check_topics(settings: Settings, catalogue: Catalogue, agents: Sequence[Agent[Any]]) -> None:
+    """Wait for the brokers. Raises `SettingsError` naming each topic with which states or messages would get lost."""
     topics = needed(catalogue, [settings.embedding.model], [agent.name for agent in agents if agent.state])
-    if wrong := unfit(settings.kafka, topics):
+    while True:
+        try:
+            wrong = await asyncio.to_thread(unfit, settings.kafka, topics)
+        except Outage as outage:
+            await _wait(outage)
+        else:
+            break
+    if wrong:
         raise SettingsError("\n".join(wrong))
