@@ -3,12 +3,14 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+SEEDS ?= 20
+EVENTS ?= 5000
 
 # Many short processes run the same modules: they are compiled once, whatever the surroundings say.
 unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format docs lock clean
+.PHONY: help demo test check soak format docs lock clean
 
 help: ## say what there is
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 16
@@ -26,6 +28,9 @@ check: $(READY) ## format, lint, types, layers, dependencies and the fast tests 
 	$(BIN)/lint-imports --no-logo
 	$(BIN)/deptry .
 	$(BIN)/pytest -q -n 3 -m "not integration"
+
+soak: $(READY) ## kill workers and broker at random, compare what is left (SEEDS=20 EVENTS=5000)
+	@$(BIN)/python -m tests.soak --seeds $(SEEDS) --events $(EVENTS)
 
 format: $(READY) ## put the code into shape
 	$(BIN)/ruff check -q --fix .

@@ -7,8 +7,9 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,7 +19,7 @@ from confluent_kafka import Producer
 
 from streams.adapters.catalogue import Catalogue
 from streams.adapters.codec import Codec
-from streams.adapters.kafka import Plain, client_config
+from streams.adapters.kafka import Plain, producer_config
 from streams.adapters.registry import Registry
 from streams.adapters.schema_files import SchemaFiles
 from streams.domain.messages import Event
@@ -116,7 +117,14 @@ class Site:
 
 
 @contextmanager
-def site(services: Services, prefix: str, folder: Path, index: str, **worker: object) -> Iterator[Site]:
+def site(
+    services: Services,
+    prefix: str,
+    folder: Path,
+    index: str,
+    retention: Mapping[str, str] | None = None,
+    **worker: object,
+) -> Iterator[Site]:
     settings_file = folder / "settings.yaml"
     settings_file.write_text(
         yaml.safe_dump(
@@ -126,6 +134,7 @@ def site(services: Services, prefix: str, folder: Path, index: str, **worker: ob
                 "store": {"url": (folder / "store").as_uri(), "read": [(folder / "frames").as_uri()]},
                 "index": {"url": index},
                 "embedding": {"model": MODEL},
+                "retention": dict(retention or {}),
                 "worker": {"session_timeout": "6s", "grace": "3s", "port": 0, **worker},
             }
         )
@@ -147,15 +156,23 @@ def site(services: Services, prefix: str, folder: Path, index: str, **worker: ob
                 process.wait(10)
 
 
-def feed(site: Site, sent: Sequence[Sent], *, seconds: float = 0, partitioner: str = "murmur2_random") -> None:
-    """Evenly over the time, so that kills come between."""
-    config: dict[str, Plain] = {**client_config(site.settings.kafka), "partitioner": partitioner}
+def feed(
+    site: Site,
+    sent: Sequence[Sent],
+    *,
+    seconds: float = 0,
+    partitioner: str = "murmur2_random",
+    stop: threading.Event | None = None,
+) -> None:
+    """Evenly over the time, so that kills come between; `stop` ends it early."""
+    stop = stop or threading.Event()
+    config: dict[str, Plain] = {**producer_config(site.settings.kafka), "partitioner": partitioner, "log_level": 0}
     producer, topic = Producer(config), site.catalogue.topic_name(Event)
     begin = time.monotonic()
     for number, record in enumerate(sent):
         producer.produce(topic, record.value, key=record.key, timestamp=record.time // 1000)
         producer.poll(0)
         ahead = begin + seconds * number / len(sent) - time.monotonic()
-        if ahead > 0.05:
-            time.sleep(ahead)
-    assert producer.flush(30) == 0
+        if ahead > 0.05 and stop.wait(ahead):
+            return
+    assert producer.flush(60) == 0

@@ -1,47 +1,36 @@
-"""A long life under fire: a script of events, what an undisturbed run makes of it, and what a disturbed one left."""
+"""A script of events for a long life under fire: many objects at a time, poison of every kind, deadlines that fire."""
 
 from __future__ import annotations
 
-import hashlib
 import random
 import struct
-from collections.abc import Awaitable, Callable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
-from dataclasses import dataclass, fields, replace
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
 import cv2
 import numpy as np
-from qdrant_client import QdrantClient
 
-from streams.adapters.catalogue import Catalogue
 from streams.adapters.codec import Codec
-from streams.adapters.pictures import StoredPictures
-from streams.adapters.store import Store
-from streams.domain.messages import Document, Event, Message, ObjectRecord, TrackedObjectUpdate
-from streams.domain.retention import Retention
+from streams.domain.messages import Event
 from streams.domain.values import SECOND, Box, FrameRef, Instant, Phase
-from streams.operations.reading import Record, whole
-from streams.pipeline import pipeline
-from streams.runtime.loopback import Loopback
-from streams.settings import Settings
-from tests.support.fake_cameras import FakeCameras
-from tests.support.fake_embedder import FakeEmbedder
-from tests.support.fake_index import FakeIndex
 
 MODEL: Final = "fake"
 FRAMES: Final = 12
 WIDTH, HEIGHT = 320, 240
 BROKEN: Final = "broken.jpg"
+LOST: Final = "cat"
+"""What never ends carries this label, and what ends and is deleted soon the other."""
+OLD: Final = (LOST, "bird")
 AT_A_TIME: Final = 60
 """Objects in view at the same time."""
 
 Encode = Callable[[Event], Awaitable[bytes]]
 
-Letter = tuple[str, str, bytes]
-"""Who buried it, why, and the digest of what was buried."""
+KEPT: Final[Instant] = 2 * 3600 * SECOND
+RETENTION: Final = {"objects": "2h", "open_objects": "2h"}
+"""`KEPT` as settings say it. Records of a few minutes ago are far from their deadline; older ones are as near as wanted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,46 +45,6 @@ class Sent:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
-    """Everything that a run leaves behind; where the store lies does not count."""
-
-    objects: dict[str, str]
-    documents: dict[str, str]
-    """As text, the place of the store cut out."""
-    updates: frozenset[TrackedObjectUpdate]
-    points: dict[str, int]
-    """Object id to version."""
-    pictures: frozenset[str]
-    letters: frozenset[Letter]
-
-    def differences(self, other: Outcome) -> list[str]:
-        """What differs, part by part, each with an example."""
-        return [
-            line
-            for part in fields(self)
-            for line in _compare(part.name, getattr(self, part.name), getattr(other, part.name))
-        ]
-
-    def counts(self) -> dict[str, int]:
-        return {part.name: len(getattr(self, part.name)) for part in fields(self)}
-
-
-def _compare(name: str, one: object, two: object) -> Iterator[str]:
-    if isinstance(one, dict) and isinstance(two, dict):
-        for key in sorted(one.keys() & two.keys()):
-            if one[key] != two[key]:
-                yield f"{name}: {key} differs:\n  {one[key]}\n  {two[key]}"
-                break
-    left, right = frozenset(one), frozenset(two)  # type: ignore[call-overload]
-    for word, rest in (("only in the first", left - right), ("only in the second", right - left)):
-        if rest:
-            yield f"{name}: {len(rest)} {word}, such as {next(iter(rest))}"
-
-
-# ---- the script
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Script:
     """So many interleaved objects, each with so many updates, and a share of poison of every kind among them."""
 
@@ -105,6 +54,9 @@ class Script:
     poison: float
     frames: Path
     begin: Instant
+    """Time of the first record, long after `KEPT` ago."""
+    due: Instant | None = None
+    """When deadlines of some early objects begin to fire: after all is sent, whole milliseconds. Half of them never end."""
 
     async def records(self, codec: Codec, topic: str) -> list[Sent]:
         """In the order in which they are sent; those of one object in the order of its life."""
@@ -117,11 +69,23 @@ class Script:
         lives = [self._life(number, chance) for number in range(self.objects)]
         sent = []
         for number, event in enumerate(_interleaved(lives, chance)):
-            time = self.begin + number * 10_000
+            time = self._time(number, event)
             sent.append(Sent(key=event.key.encode(), value=await encode(event), time=time, event=event))
             if chance.random() < self.poison:
                 sent.append(await self._poison(sent[-1], event, chance, encode))
         return sent
+
+    def _time(self, number: int, event: Event) -> Instant:
+        """Of an old object so that it is due when all is sent; Kafka keeps milliseconds."""
+        if event.label in OLD and self.due is not None:
+            return self.due - KEPT + number * 1000
+        return self.begin + number * 10_000
+
+    def _label(self, number: int, chance: random.Random) -> str:
+        """Early objects alone can be old, so that they have ended when they are due."""
+        if self.due is not None and number < self.objects / 3 and chance.random() < 0.4:
+            return chance.choice(OLD)
+        return chance.choice(["person", "car", "dog"])
 
     def _life(self, number: int, chance: random.Random) -> list[Event]:
         false_positive = chance.random() < 0.1
@@ -129,7 +93,7 @@ class Script:
             object_id=f"1764000000.{number:06d}-abc{number:03d}",
             camera=f"camera-{number % 3}",
             phase=Phase.START,
-            label=chance.choice(["person", "car", "dog"]),
+            label=self._label(number, chance),
             frame_time=self.begin + number * SECOND,
             start_time=self.begin + number * SECOND,
             false_positive=True,
@@ -140,7 +104,7 @@ class Script:
         last = replace(last, end_time=last.frame_time, false_positive=false_positive)
         if not false_positive and chance.random() < 0.3:
             last = replace(last, thumbnail=self._frame(number, last.frame_time))
-        return [first, *([] if false_positive else updates), last]
+        return [first, *([] if false_positive else updates), *([] if first.label == LOST else [last])]
 
     def _update(self, first: Event, step: int, chance: random.Random) -> Event:
         time = first.frame_time + step * SECOND
@@ -166,21 +130,34 @@ class Script:
 
     async def _poison(self, beside: Sent, event: Event, chance: random.Random, encode: Encode) -> Sent:
         """A record of the same key that can never succeed."""
-        head, body = beside.value[:5], beside.value[5:]
-        kind = chance.randrange(5)
-        if kind == 4 and event.phase is Phase.UPDATE:
-            broken = FrameRef(
-                uri=(self.frames / BROKEN).as_uri(), width=WIDTH, height=HEIGHT, time=event.frame_time + 1
-            )
-            event = replace(event, frame=broken, frame_time=broken.time, stationary=False)
+        kind = chance.randrange(9)
+        if kind >= 5 and event.phase is Phase.UPDATE:
+            event = self._impossible(kind, event)
             return Sent(key=beside.key, value=await encode(event), time=beside.time + 1000, event=event)
-        value, reason = (
-            (b"\x01" + head[1:] + body, "undecodable"),
-            (beside.value[: len(beside.value) // 3], "undecodable"),
-            (head[:1] + struct.pack(">I", 9_999_999) + body, "unknown schema id"),
-            (b"", "undecodable"),
-        )[kind % 4]
-        return Sent(key=beside.key, value=value, time=beside.time + 1000, event=None, reason=reason)
+        key, value, reason = _unreadable(kind, beside)
+        return Sent(key=key, value=value, time=beside.time + 1000, event=None, reason=reason)
+
+    def _impossible(self, kind: int, event: Event) -> Event:
+        """An update that can be read, and can never be true or never be cut."""
+        time = event.frame_time + 1
+        folder = self.frames.parent.parent if kind == 6 else self.frames
+        broken = FrameRef(uri=(folder / BROKEN).as_uri(), width=WIDTH, height=HEIGHT, time=time)
+        event = replace(event, frame=broken, frame_time=time, stationary=False)
+        if kind == 7:
+            return replace(event, box=Box(WIDTH + 10, 40, WIDTH + 90, 200))
+        return replace(event, frame_time=time + 30 * 24 * 3600 * SECOND) if kind == 8 else event
+
+
+def _unreadable(kind: int, beside: Sent) -> tuple[bytes, bytes, str]:
+    """Key, value and the reason for which it is buried."""
+    head, body = beside.value[:5], beside.value[5:]
+    return (
+        (beside.key, b"\x01" + head[1:] + body, "undecodable"),
+        (beside.key, beside.value[: len(beside.value) // 3], "undecodable"),
+        (beside.key, head[:1] + struct.pack(">I", 9_999_999) + body, "unknown schema id"),
+        (beside.key, b"", "undecodable"),
+        (beside.key + b"x", beside.value, "key mismatch"),
+    )[kind % 5]
 
 
 def paint(folder: Path) -> None:
@@ -203,94 +180,3 @@ def _interleaved(lives: list[list[Event]], chance: random.Random) -> Iterator[Ev
         yield life.pop(0)
         if not life:
             open_.remove(life)
-
-
-# ---- what an undisturbed run makes of it
-
-
-async def undisturbed(settings: Settings, sent: list[Sent]) -> Outcome:
-    """The same agents on the loopback, with a store of their own."""
-    store, index = Store(settings.store), FakeIndex()
-    with ThreadPoolExecutor(2) as threads:
-        agents = pipeline(
-            pictures=StoredPictures(store, threads, max_pixels=settings.store.max_pixels),
-            cameras=FakeCameras(),
-            embedder=FakeEmbedder(),
-            index=index,
-            model=MODEL,
-            collection=settings.index.collection,
-            retention=retention_of(settings),
-        )
-        loop = Loopback(agents)
-        for record in sent:
-            if record.event:
-                await loop.send(record.event, at=record.time)
-    root = store.location
-    documents = {m.key: m for m in loop.published if isinstance(m, Document)}
-    buried = {("track", record.reason, _digest(record.value)) for record in sent if not record.event}
-    for letter in loop.dead_letters:
-        value = next(record.value for record in sent if record.event == letter.message)
-        buried.add((letter.agent, letter.reason, _digest(value)))
-    return Outcome(
-        objects=_placeless({m.key: m for m in loop.published if isinstance(m, ObjectRecord)}, root),
-        documents=_placeless(documents, root),
-        updates=frozenset(m for m in loop.published if isinstance(m, TrackedObjectUpdate)),
-        points={key: document.record.revision for key, document in documents.items()},
-        pictures=frozenset(await store.names("objects")),
-        letters=frozenset(buried),
-    )
-
-
-def retention_of(settings: Settings) -> Retention:
-    kept = settings.retention
-    return Retention.of(objects=kept.objects, open_objects=kept.open_objects, ended=kept.ended)
-
-
-# ---- what a disturbed run left
-
-
-async def left_behind(settings: Settings, codec: Codec) -> Outcome:
-    catalogue, store = Catalogue(settings.kafka.prefix), Store(settings.store)
-
-    async def messages(kind: type[Message], model: str | None = None) -> list[Message]:
-        topic = catalogue.topic_name(kind, model)
-        return [await codec.decode(topic, r.key, r.value, at=r.time) for r in whole(settings.kafka, topic)]
-
-    letters = {
-        (_header(r, "dlt.agent"), _header(r, "dlt.reason"), _digest(r.value or b""))
-        for r in whole(settings.kafka, catalogue.dead_letters)
-    }
-    objects = {m.key: m for m in await messages(ObjectRecord)}
-    documents = {m.key: m for m in await messages(Document, MODEL)}
-    return Outcome(
-        objects=_placeless(objects, store.location),
-        documents=_placeless(documents, store.location),
-        updates=frozenset(await messages(TrackedObjectUpdate)),  # type: ignore[arg-type]
-        points=_points(settings),
-        pictures=frozenset(await store.names("objects")),
-        letters=frozenset(letters),
-    )
-
-
-def _points(settings: Settings) -> dict[str, int]:
-    client = QdrantClient(url=settings.index.url, check_compatibility=False)
-    found, start = dict[str, int](), None
-    with closing(client):
-        while True:
-            points, start = client.scroll(settings.index.collection, limit=500, offset=start, with_payload=True)
-            found |= {str(p.payload["object_id"]): int(p.payload["version"]) for p in points if p.payload}
-            if start is None:
-                return found
-
-
-def _header(record: Record, name: str) -> str:
-    return (dict(record.headers)[name] or b"").decode()
-
-
-def _digest(value: bytes) -> bytes:
-    return hashlib.sha256(value).digest()
-
-
-def _placeless(messages: Mapping[str, Message], root: str) -> dict[str, str]:
-    """As text, since messages hold dictionaries; with the place of the store cut out."""
-    return {key: repr(message).replace(root, "<store>") for key, message in messages.items()}

@@ -23,6 +23,7 @@ from streams.adapters.registry import Registry
 from streams.adapters.store import Store
 from streams.adapters.telemetry import Telemetry
 from streams.domain.cameras import Camera
+from streams.domain.errors import Outage
 from streams.domain.values import Instant
 from streams.pipeline import needs_pictures, pipeline
 from streams.ports import Floats, Image
@@ -30,11 +31,12 @@ from streams.runtime import runner
 from streams.runtime.broadcast import Broadcast
 from streams.runtime.ledger import Ledger, Slot
 from streams.runtime.views import CameraView
-from streams.runtime.watchdog import leave
+from streams.runtime.watchdog import RESTART, leave
 from streams.runtime.worker import Worker
 from streams.settings import Settings, load
 from tests.support.fake_embedder import FakeEmbedder
-from tests.support.soak import MODEL, retention_of
+from tests.support.soak import MODEL
+from tests.support.soak_outcome import retention_of
 
 log = structlog.get_logger(__name__)
 
@@ -106,7 +108,11 @@ def main() -> None:
     configure(settings.log)
     careless = os.environ.get("SABOTAGE") == "commit-at-once"
     with patch.object(runner, "Ledger", CarelessLedger if careless else Ledger):
-        asyncio.run(run(settings, Path(hold) if hold else None))
+        try:
+            asyncio.run(run(settings, Path(hold) if hold else None))
+        except Outage as outage:  # at the start, as the application takes it
+            log.warning("cannot start yet", error=str(outage))
+            leave(RESTART)
     leave(0)
 
 
