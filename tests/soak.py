@@ -36,6 +36,8 @@ from tests.support.soak_outcome import Outcome, fired, left_behind, undisturbed
 
 FOLDER: Final = ROOT / "var" / "soak"
 OBJECTS: Final = 400
+SLOW: Final = "0.3"
+"""The share of slow pictures: enough that every kill meets some in flight, the last one of an object among them."""
 PATIENCE: Final = 180.0
 """Seconds for the workers to catch up once they are left alone."""
 
@@ -131,6 +133,7 @@ def _run(plan: Plan, folder: Path, services: LocalServices, options: Options) ->
         Front() as front,
         site(reached, prefix, folder, front.url, RETENTION, static=plan.static, state=plan.state) as made,
     ):
+        made.environment["SLOW"] = SLOW
         if options.sabotage:
             made.environment["SABOTAGE"] = options.sabotage
         due = _clock() + math.ceil(plan.seconds + 15) * SECOND

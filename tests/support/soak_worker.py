@@ -47,18 +47,18 @@ class SlowEmbedder(FakeEmbedder):
     While the file `hold` is there it does not answer at all.
     """
 
-    def __init__(self, hold: Path | None) -> None:
+    def __init__(self, hold: Path | None, slow: float) -> None:
         super().__init__()
-        self._hold = hold
+        self._hold, self._slow = hold, slow
 
     async def embed_picture(self, picture: Image) -> Floats:
         while self._hold and self._hold.exists():
             log.info("held")
             await asyncio.sleep(0.2)
         chance = random.random()
-        if chance < 0.02:
+        if chance < self._slow:
             await asyncio.sleep(1.0)
-        elif chance < 0.2:
+        elif chance < self._slow + 0.2:
             await asyncio.sleep(0.03)
         return await super().embed_picture(picture)
 
@@ -73,7 +73,7 @@ class CarelessLedger(Ledger):
         return slot
 
 
-async def run(settings: Settings, hold: Path | None) -> None:
+async def run(settings: Settings, hold: Path | None, slow: float) -> None:
     catalogue, store = Catalogue(settings.kafka.prefix), Store(settings.store)
     registry = Registry(settings.registry)
     codec, view = Codec(catalogue, registry), CameraView(needs_pictures)
@@ -84,7 +84,7 @@ async def run(settings: Settings, hold: Path | None) -> None:
             agents = pipeline(
                 pictures=pictures,
                 cameras=view,
-                embedder=SlowEmbedder(hold),
+                embedder=SlowEmbedder(hold, slow),
                 index=index,
                 model=MODEL,
                 collection=settings.index.collection,
@@ -103,13 +103,16 @@ async def run(settings: Settings, hold: Path | None) -> None:
 
 
 def main() -> None:
-    """`HOLD` names a file, see `SlowEmbedder`; `SABOTAGE=commit-at-once` makes the ledger careless."""
+    """`HOLD` names a file, see `SlowEmbedder`, `SLOW` is the share of slow pictures.
+
+    `SABOTAGE=commit-at-once` makes the ledger careless.
+    """
     settings, hold = load(Path(sys.argv[1])), os.environ.get("HOLD")
     configure(settings.log)
     careless = os.environ.get("SABOTAGE") == "commit-at-once"
     with patch.object(runner, "Ledger", CarelessLedger if careless else Ledger):
         try:
-            asyncio.run(run(settings, Path(hold) if hold else None))
+            asyncio.run(run(settings, Path(hold) if hold else None, float(os.environ.get("SLOW", "0.02"))))
         except Outage as outage:  # at the start, as the application takes it
             log.warning("cannot start yet", error=str(outage))
             leave(RESTART)
