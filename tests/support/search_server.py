@@ -19,7 +19,7 @@ from tests.support.fake_index import FakeIndex
 
 
 class WordEmbedder:
-    """`ports.Embedder` for the words that a test gives it; another word is a `KeyError`."""
+    """`ports.Embedder` for the words that a test gives it; another word, or any picture, is a `KeyError`."""
 
     model = "mini"
 
@@ -28,7 +28,7 @@ class WordEmbedder:
         self.dim = len(next(iter(words.values())))
 
     async def embed_picture(self, picture: Image) -> Floats:
-        raise NotImplementedError
+        raise KeyError(f"no picture is known: {picture.shape}")
 
     async def embed_text(self, text: str) -> Floats:
         return np.asarray(self._words[text], dtype=np.float32)

@@ -83,7 +83,7 @@ class Script:
 
     def _label(self, number: int, chance: random.Random) -> str:
         """Early objects alone can be old, so that they have ended when they are due."""
-        if self.due is not None and number < self.objects / 3 and chance.random() < 0.4:
+        if self.due is not None and number < self.objects / 3 and chance.random() < 0.6:
             return chance.choice(OLD)
         return chance.choice(["person", "car", "dog"])
 
